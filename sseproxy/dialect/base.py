@@ -1,0 +1,248 @@
+"""What a dialect is: names, limits, tables and a few functions. Data, not a class hierarchy.
+
+Everything outside `sseproxy.dialect` reads these fields and never asks which dialect it serves.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from sseproxy.errors import SseProxyError
+from sseproxy.model import Algorithm, Checksum, ChecksumAlgorithm, ChecksumType
+
+
+class Operation(Enum):
+    """What a request asks for, told by method, level and sub-resource."""
+
+    LIST_BUCKETS = auto()
+    CREATE_BUCKET = auto()
+    HEAD_BUCKET = auto()
+    DELETE_BUCKET = auto()
+    LIST_OBJECTS = auto()  # v1 and v2
+    LIST_VERSIONS = auto()
+    LIST_UPLOADS = auto()
+    DELETE_OBJECTS = auto()
+    GET_BUCKET_ENCRYPTION = auto()
+    PUT_BUCKET_ENCRYPTION = auto()
+    DELETE_BUCKET_ENCRYPTION = auto()
+    PUT_OBJECT = auto()
+    GET_OBJECT = auto()
+    HEAD_OBJECT = auto()
+    GET_OBJECT_META = auto()  # OSS: HEAD ?objectMeta
+    DELETE_OBJECT = auto()
+    COPY_OBJECT = auto()
+    CREATE_UPLOAD = auto()
+    UPLOAD_PART = auto()
+    UPLOAD_PART_COPY = auto()
+    COMPLETE_UPLOAD = auto()
+    ABORT_UPLOAD = auto()
+    LIST_PARTS = auto()
+    PASS = auto()  # relayed byte for byte
+    REFUSE = auto()  # would show or store ciphertext as if it were plaintext
+
+
+class UnsatisfiableRange(Enum):
+    """What a range outside the object gives."""
+
+    REFUSE = auto()  # 416
+    SEND_WHOLE_OBJECT = auto()  # 200, unless the request opts into the standard behaviour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorCode:
+    """How an error is told. `message` None: the exception's own words."""
+
+    code: str
+    status: int
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SseVocabulary:
+    """The server-side-encryption headers of a dialect and the words in them."""
+
+    algorithm_header: str
+    key_id_header: str
+    refused_headers: frozenset[str]  # lower case; SSE-C and whatever else this release does not do: openly refused
+    algorithms: Mapping[str, Algorithm]
+    words: Mapping[Algorithm, str]
+    legal_on: frozenset[Operation]  # operations whose requests may carry the headers
+    echoed_on: frozenset[Operation]  # operations whose responses carry them
+    default_key_alias: str  # the CMK for KMS without a key id, created on first use
+    prefix: str  # every request header that starts with it is ours and never reaches the backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes in bytes."""
+
+    smallest_part: int
+    largest_stored_object: int  # what the backend takes in one PUT or part
+    largest_copy: int  # what the backend copies in one request, stored size
+    most_parts: int
+    most_metadata: int  # names without prefix plus values
+    longest_key: int
+    most_listed: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SseRequest:
+    """What a request said about its encryption."""
+
+    algorithm: Algorithm
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedPart:
+    """A line of a Complete request: the ETag without quotes, checksums as sent."""
+
+    number: int
+    etag: str
+    checksums: Mapping[ChecksumAlgorithm, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartView:
+    """A part as ListParts shows it."""
+
+    number: int
+    last_modified: datetime
+    etag: str  # without quotes
+    plaintext_size: int
+    checksum: Checksum | None = None
+    crc64: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsPage:
+    """A page of ListParts."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    marker: int
+    next_marker: int | None
+    most: int
+    truncated: bool
+    url_encoded: bool
+    parts: Sequence[PartView]
+    checksum_algorithm: ChecksumAlgorithm | None = None
+    checksum_type: ChecksumType | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ListedEntry:
+    """An object in a backend's listing. Setting `size`, `etag` and `checksum` changes what `render_listing` shows."""
+
+    key: str  # decoded
+    version_id: str | None
+    stored_etag: str  # without quotes, as the backend gave it
+    stored_size: int
+    appendable: bool  # OSS listings name the type; other listings cannot tell: False
+    size: int
+    etag: str  # without quotes
+    checksum: Checksum | None = None
+    position: int = 0  # which element of the document this is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedUpload:
+    """What the answer to Complete tells."""
+
+    location: str
+    bucket: str
+    key: str
+    etag: str  # without quotes
+    url_encoded: bool
+    checksum: Checksum | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XmlShapes:
+    """The documents of a dialect. All take and give bytes; parsers raise `MalformedXml`.
+
+    ETags are passed without quotes; quoting is the document's business.
+    """
+
+    render_error: Callable[
+        [ErrorCode, str, Mapping[str, str], str, str], bytes
+    ]  # code, message, details, request id, host
+    parse_error: Callable[[bytes], tuple[str, str, Mapping[str, str]]]  # code, message, details; ("", "", {}) if none
+    parse_complete: Callable[[bytes], list[CompletedPart]]
+    render_complete_request: Callable[[Sequence[tuple[int, str]]], bytes]  # towards the backend
+    render_completed: Callable[[CompletedUpload], bytes]
+    render_created_upload: Callable[[str, str, str, bool], bytes]  # bucket, key, upload id, url-encoded
+    parse_created_upload: Callable[[bytes], str]  # the upload id
+    render_copied: Callable[[datetime, str, Checksum | None], bytes]  # last modified, etag
+    render_copied_part: Callable[[datetime, str, Checksum | None], bytes]
+    parse_copied: Callable[[bytes], tuple[datetime, str]]  # also raises UpstreamAnswered for an <Error> under 200
+    render_parts: Callable[[PartsPage], bytes]
+    parse_parts: Callable[
+        [bytes], tuple[list[PartView], int | None]
+    ]  # stored sizes and ETags; next marker if truncated
+    parse_listing: Callable[[bytes], list[ListedEntry]]  # objects v1, v2 and versions
+    render_listing: Callable[[bytes, Sequence[ListedEntry]], bytes]  # the document again with what the entries say
+    parse_keys: Callable[
+        [bytes], tuple[list[tuple[str, int, datetime]], str | None]
+    ]  # our own state listing: key, size, time; next token
+    hide_bucket: Callable[[bytes, str], bytes]  # ListBuckets without one name
+    parse_bucket_encryption: Callable[[bytes], SseRequest]
+    render_bucket_encryption: Callable[[SseRequest], bytes]
+    render_delete: Callable[[Sequence[str]], bytes]  # DeleteObjects towards the backend, quiet
+    parse_copied_part: Callable[[bytes], str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """A wire dialect."""
+
+    name: str  # "s3" | "oss": for configuration and logs, never for a decision
+    header_prefix: str  # "x-amz-"
+    sse: SseVocabulary
+    limits: Limits
+    errors: Mapping[type[SseProxyError], ErrorCode]
+    xml: XmlShapes
+    route: Callable[[str, str | None, str | None, Mapping[str, str], Mapping[str, str]], Operation]
+    # ^ method, bucket, key, decoded query, headers
+    kms_default_etag_opaque: bool  # whether KMS objects get an opaque ETag unless configured otherwise
+    etag_upper_case: bool
+    single_put_md5_header: bool  # Content-MD5 in answers for objects written in one request
+    crc64_header: str | None  # where the plaintext's CRC-64/XZ is shown, None: nowhere
+    checksum_headers: bool  # x-amz-checksum-*: parse, verify, show
+    unsatisfiable_range: UnsatisfiableRange
+    range_behavior_header: tuple[str, str] | None  # (name, value) that opts into standard ranges
+    object_type_header: str | None  # "x-oss-object-type"
+    object_types: Mapping[str, str]  # layout value -> type word
+    default_content_type: str | None
+    chunked_upload_allowed: bool  # bodies without an announced length
+    request_id_header: str
+    error_in_head_header: str | None  # where HEAD errors carry the document (base64)
+    answer_headers: Mapping[str, str]  # on every answer we make ourselves, e.g. Server
+    http_date_in_answers: bool = True
+
+    def header(self, name: str) -> str:
+        """Return a header's full name: `header("copy-source")` is `x-amz-copy-source`."""
+        return self.header_prefix + name
+
+    @property
+    def meta_prefix(self) -> str:
+        """The prefix of user metadata."""
+        return self.header_prefix + "meta-"
+
+    @property
+    def envelope_header(self) -> str:
+        """Where the envelope travels (docs/format.md, "Envelope")."""
+        return self.meta_prefix + "sseproxy"
+
+    def show_etag(self, etag: str) -> str:
+        """Return an ETag as this dialect's headers show it: quoted, in its case."""
+        return f'"{etag.upper() if self.etag_upper_case else etag}"'
+
+    def error_code(self, error: SseProxyError) -> ErrorCode:
+        """Find the code for an error along its class hierarchy; total, because the root has one."""
+        for cls in type(error).__mro__:
+            if cls in self.errors:
+                return self.errors[cls]
+        raise AssertionError(f"{self.name} has no code for SseProxyError")

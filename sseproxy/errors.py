@@ -1,0 +1,443 @@
+"""The error tree. A branch says whose fault it is, a leaf what happened.
+
+No class knows an HTTP status: each dialect maps classes to its own codes (`dialect.base.Dialect.errors`),
+looking along the class hierarchy, so a leaf without an entry is answered as its branch. `details` are the
+extra elements of an error document, by the element names that both dialects share (`ArgumentName`, `Key`, …).
+Messages and details reach clients and logs: never a key, a token, a signature or a body.
+"""
+
+from typing import ClassVar
+
+
+class SseProxyError(Exception):
+    """Anything this program answers with an error document."""
+
+    default: ClassVar[str] = "We encountered an internal error. Please try again."
+
+    def __init__(self, message: str | None = None, /, **details: str) -> None:
+        self.message = message if message is not None else self.default
+        self.details = details
+        super().__init__(self.message)
+
+
+class RequestError(SseProxyError):
+    """The caller's request cannot be served as it stands."""
+
+    default = "The request is not valid."
+
+
+class InvalidArgument(RequestError):
+    """An argument has a value that is not allowed (`ArgumentName`, `ArgumentValue`)."""
+
+    default = "Invalid Argument"
+
+
+class InvalidRequest(RequestError):
+    """Headers or parameters contradict each other or the state of the object."""
+
+
+class UnsupportedFeature(RequestError):
+    """Something this proxy refuses openly instead of doing it wrongly (`Header`)."""
+
+    default = "A header you provided implies functionality that is not implemented"
+
+
+class MethodNotAllowed(RequestError):
+    """The method is not allowed against this resource (`Method`, `ResourceType`)."""
+
+    default = "The specified method is not allowed against this resource."
+
+
+class MalformedXml(RequestError):
+    """A request document could not be parsed or misses an element."""
+
+    default = "The XML you provided was not well-formed or did not validate against our published schema"
+
+
+class MalformedPath(RequestError):
+    """The request target cannot be understood."""
+
+    default = "Couldn't parse the specified URI."
+
+
+class InvalidBucketName(RequestError):
+    """The bucket name is not legal (`BucketName`)."""
+
+    default = "The specified bucket is not valid."
+
+
+class KeyTooLong(RequestError):
+    """The object key is longer than the protocol allows."""
+
+    default = "Your key is too long"
+
+
+class InvalidObjectName(RequestError):
+    """The object key is not legal in this dialect."""
+
+    default = "The specified object is not valid."
+
+
+class MetadataTooLarge(RequestError):
+    """User metadata plus envelope exceed what the backend takes."""
+
+    default = "Your metadata headers exceed the maximum allowed metadata size"
+
+
+class EntityTooLarge(RequestError):
+    """The object or part is larger than can be stored (`ProposedSize`, `MaxSizeAllowed`)."""
+
+    default = "Your proposed upload exceeds the maximum allowed size"
+
+
+class EntityTooSmall(RequestError):
+    """A part other than the last is too small (`ProposedSize`, `MinSizeAllowed`, `PartNumber`, `ETag`)."""
+
+    default = "Your proposed upload is smaller than the minimum allowed size"
+
+
+class MissingContentLength(RequestError):
+    """The body's length was not announced where the protocol demands it."""
+
+    default = "You must provide the Content-Length HTTP header."
+
+
+class IncompleteBody(RequestError):
+    """The body ended early, or had more or fewer bytes than announced."""
+
+    default = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+
+
+class RequestTimeout(RequestError):
+    """The client stopped sending."""
+
+    default = (
+        "Your socket connection to the server was not read from or written to within the timeout period. "
+        "Idle connections will be closed."
+    )
+
+
+class BodyTooLarge(RequestError):
+    """A request document (not an object) is longer than the limit."""
+
+    default = "Your request was too big."
+
+
+class UnknownAlgorithm(RequestError):
+    """The server-side-encryption header names an algorithm that does not exist."""
+
+    default = "The encryption method specified is not supported"
+
+
+class UnknownDataAlgorithm(RequestError):
+    """OSS: the data-encryption header names something other than SM4."""
+
+    default = "The KMS Data Encryption request you specified is not valid. Supported value:SM4"
+
+
+class SseNotAllowedHere(RequestError):
+    """A server-side-encryption header on an operation that takes none."""
+
+    default = "x-amz-server-side-encryption header is not supported for this operation."
+
+
+class InvalidDigest(RequestError):
+    """Content-MD5 is not the base64 of 16 bytes."""
+
+    default = "The Content-MD5 you specified was invalid."
+
+
+class DigestMismatch(RequestError):
+    """Content-MD5 or a checksum differs from the received bytes."""
+
+    default = "The Content-MD5 you specified did not match what we received."
+
+
+class ChecksumMismatch(RequestError):
+    """An `x-amz-checksum-*` value differs from the received bytes."""
+
+    default = "The checksum you specified did not match the calculated checksum."
+
+
+class CrcMismatch(RequestError):
+    """`x-oss-hash-crc64ecma` differs from the received bytes."""
+
+    default = "The x-oss-hash-crc64ecma you specified does not match what we calculated."
+
+
+class PayloadHashMismatch(RequestError):
+    """`x-amz-content-sha256` differs from the received bytes."""
+
+    default = "The provided 'x-amz-content-sha256' header does not match what was computed."
+
+
+class MalformedTrailer(RequestError):
+    """The trailer section of an aws-chunked body is missing, unknown or broken."""
+
+    default = "The request contained trailing data that was not well-formed or did not conform to our published schema."
+
+
+class InvalidChunkSize(RequestError):
+    """A chunk other than the last is smaller than 8,192 bytes (`Chunk`, `BadChunkSize`)."""
+
+    default = "Only the last chunk is allowed to have a size less than 8192 bytes"
+
+
+class InvalidPart(RequestError):
+    """Complete names a part that is not there, or with another ETag (`PartNumber`, `ETag`, `UploadId`)."""
+
+    default = (
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
+        "specified entity tag may not match the part's entity tag."
+    )
+
+
+class InvalidPartOrder(RequestError):
+    """Complete's list is not in ascending order."""
+
+    default = "The list of parts was not in ascending order. Parts must be ordered by part number."
+
+
+class NotFound(RequestError):
+    """What the request names does not exist."""
+
+
+class NoSuchBucket(NotFound):
+    """No such bucket (`BucketName`)."""
+
+    default = "The specified bucket does not exist"
+
+
+class NoSuchKey(NotFound):
+    """No such object (`Key`)."""
+
+    default = "The specified key does not exist."
+
+
+class NoSuchUpload(NotFound):
+    """No such multipart upload (`UploadId`)."""
+
+    default = (
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted "
+        "or completed."
+    )
+
+
+class RangeNotSatisfiable(RequestError):
+    """The range lies outside the object (`RangeRequested`, `ActualObjectSize`)."""
+
+    default = "The requested range is not satisfiable"
+
+
+class PartNumberNotSatisfiable(RequestError):
+    """`partNumber` is beyond the last part (`ActualPartCount`, `PartNumberRequested`)."""
+
+    default = "The requested partnumber is not satisfiable"
+
+
+class PreconditionFailed(RequestError):
+    """A condition of the request does not hold (`Condition`)."""
+
+    default = "At least one of the pre-conditions you specified did not hold"
+
+
+class AuthenticationMalformed(RequestError):
+    """The Authorization header cannot be parsed (`Region` where that is what is wrong)."""
+
+    default = "The authorization header is malformed."
+
+
+class AuthenticationQueryMalformed(RequestError):
+    """The signature parameters of a presigned URL cannot be parsed."""
+
+    default = "Query-string authentication parameters are not valid."
+
+
+class AccessRefused(SseProxyError):
+    """The caller may not do this."""
+
+    default = "Access Denied"
+
+
+class UnknownAccessKey(AccessRefused):
+    """No such access key (`AWSAccessKeyId` / `OSSAccessKeyId`)."""
+
+    default = "The AWS Access Key Id you provided does not exist in our records."
+
+
+class SignatureMismatch(AccessRefused):
+    """The signature is wrong."""
+
+    default = (
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method."
+    )
+
+
+class ClockSkewed(AccessRefused):
+    """The request's time is too far from ours (`RequestTime`, `ServerTime`, `MaxAllowedSkewMilliseconds`)."""
+
+    default = "The difference between the request time and the current time is too large."
+
+
+class SignatureExpired(AccessRefused):
+    """A presigned URL is past its time (`Expires`, `ServerTime`)."""
+
+    default = "Request has expired"
+
+
+class HeadersNotSigned(AccessRefused):
+    """Headers that must be signed were not (`HeadersNotSigned`)."""
+
+    default = "There were headers present in the request which were not signed"
+
+
+class WrongDialect(AccessRefused):
+    """A request in the dialect that this proxy's backend does not speak."""
+
+    default = "This endpoint speaks the other dialect."
+
+
+class IntegrityError(SseProxyError):
+    """Stored bytes are not what was sealed. Never the caller's fault, never retried into success."""
+
+    default = "The stored object failed its integrity check and is not served."
+
+
+class EnvelopeRejected(IntegrityError):
+    """The envelope cannot be decoded, misses a field or has an unknown version."""
+
+    default = "The object's encryption envelope is not valid; the object is not served."
+
+
+class CommitmentMismatch(IntegrityError):
+    """The unwrapped key is not the one the object was sealed with."""
+
+    default = "The key does not belong to this object (commitment mismatch)."
+
+
+class WrongPlace(IntegrityError):
+    """The object was sealed under another bucket or key name."""
+
+    default = "The object was sealed under another name: it was moved or copied behind the proxy."
+
+
+class BindingRefused(IntegrityError):
+    """The envelope's binding is weaker than the configuration accepts."""
+
+    default = "The object's binding is weaker than this bucket's configuration accepts."
+
+
+class FooterRejected(IntegrityError):
+    """Footer or tail are damaged, or contradict envelope or stored size."""
+
+    default = "The object's footer failed its integrity check."
+
+
+class FrameRejected(IntegrityError):
+    """A frame's tag does not verify."""
+
+    default = "A frame of the object failed its integrity check."
+
+
+class SegmentTruncated(IntegrityError):
+    """A segment ended before its last frame, or went on after it."""
+
+    default = "The object's stored bytes end too early."
+
+
+class MetadataLost(IntegrityError):
+    """A body ends in a version-1 tail, but no envelope came with it."""
+
+    default = "The object is sealed but its envelope is missing from the metadata; run `sseproxy objects repair`."
+
+
+class StateRejected(IntegrityError):
+    """A record of the state bucket fails its MAC or cannot be decoded."""
+
+    default = "A record in the state bucket failed its integrity check."
+
+
+class KeyServiceError(SseProxyError):
+    """The KMS did not give us the key."""
+
+    default = "The key service could not serve this request."
+
+
+class KeyServiceUnavailable(KeyServiceError):
+    """The KMS cannot be reached or is overloaded: try again."""
+
+    default = "The key service is unavailable. Please try again."
+
+
+class KeyNotFound(KeyServiceError):
+    """No such CMK or alias."""
+
+    default = "The specified parameter KMS keyId is not found."
+
+
+class KeyStateRefused(KeyServiceError):
+    """The CMK exists, but its state forbids the operation."""
+
+    default = "The request was rejected because of the key state."
+
+
+class KeyDisabled(KeyStateRefused):
+    """The CMK is disabled."""
+
+    default = "The request was rejected because the key state is Disabled."
+
+
+class KeyPendingDeletion(KeyStateRefused):
+    """The CMK is waiting for its deletion."""
+
+    default = "The request was rejected because the key state is PendingDeletion."
+
+
+class KeyPendingImport(KeyStateRefused):
+    """The CMK has no material yet, or no longer."""
+
+    default = "The request was rejected because the key state is PendingImport."
+
+
+class KeyAccessRefused(KeyServiceError):
+    """The caller, or the proxy, may not use the CMK."""
+
+    default = "This request is forbidden by kms."
+
+
+class WrappedKeyRejected(KeyServiceError):
+    """A wrapped key does not open: other material, another context, or damage."""
+
+    default = "The object's data key could not be opened with its key."
+
+
+class UpstreamError(SseProxyError):
+    """The storage behind us."""
+
+
+class UpstreamUnavailable(UpstreamError):
+    """The storage cannot be reached, timed out or broke off."""
+
+    default = "The storage behind this endpoint is unavailable. Please try again."
+
+
+class UpstreamAnswered(UpstreamError):
+    """The storage answered with an error that is passed on under its own status and code."""
+
+    def __init__(self, status: int, code: str, message: str, /, **details: str) -> None:
+        super().__init__(message, **details)
+        self.status = status
+        self.code = code
+
+
+class Overloaded(SseProxyError):
+    """We have no room for another request right now."""
+
+    default = "Please reduce your request rate."
+
+
+class ConfigurationError(SseProxyError):
+    """The configuration is not usable; told to the operator at start, never to a client."""
+
+    default = "The configuration is not valid."

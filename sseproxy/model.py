@@ -1,0 +1,128 @@
+"""The frozen vocabulary that every layer shares. No I/O, no dialect, no HTTP."""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+
+class Algorithm(Enum):
+    """How a client asked for its object to be encrypted, told without a dialect's words."""
+
+    AES256 = "AES256"
+    KMS = "KMS"
+    SM4 = "SM4"
+
+
+class Suite(IntEnum):
+    """The AEAD that seals an object (docs/format.md, "Keys")."""
+
+    AES_256_GCM = 1
+    SM4_GCM = 2
+
+
+class Layout(Enum):
+    """How the segments of an object came to be (docs/format.md, "Envelope")."""
+
+    SINGLE = "single"
+    MULTIPART = "multipart"
+    APPEND = "append"
+
+
+class Binding(Enum):
+    """Which names a wrapped key is bound to (docs/format.md, "Keys")."""
+
+    BUCKET_KEY = "bucket-key"
+    KEY = "key"
+    NONE = "none"
+
+
+class EtagMode(Enum):
+    """Where the ETag of a new object comes from (docs/format.md, "ETag")."""
+
+    MD5 = "md5"
+    OPAQUE = "opaque"
+
+
+class ChecksumAlgorithm(Enum):
+    """A checksum that S3 clients can send and ask for (S3 dossier §4.1)."""
+
+    CRC32 = "CRC32"
+    CRC32C = "CRC32C"
+    CRC64NVME = "CRC64NVME"
+    SHA1 = "SHA1"
+    SHA256 = "SHA256"
+
+
+class ChecksumType(Enum):
+    """Whether a checksum covers the object's bytes or its parts' checksums."""
+
+    FULL_OBJECT = "FULL_OBJECT"
+    COMPOSITE = "COMPOSITE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """A plaintext checksum as raw bytes, CRCs big-endian."""
+
+    algorithm: ChecksumAlgorithm
+    type: ChecksumType
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """An object's full name.
+
+    `key` is the text after exactly one percent-decoding as UTF-8 with `surrogateescape`, so that
+    `name_bytes` gives the very bytes of the request back, whatever they were.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+
+
+def name_bytes(name: str) -> bytes:
+    """Return the bytes of a bucket name or object key after exactly one percent-decoding."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """A closed range of bytes: `first` and `last` are both included, 0 <= first <= last."""
+
+    first: int
+    last: int
+
+    @property
+    def length(self) -> int:
+        """How many bytes the range spans; never zero."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class WrapContext:
+    """What a wrapped key is authenticated with (docs/format.md, "Keys").
+
+    Providers with byte AAD take `aad`; providers with string maps take `pairs`.
+    """
+
+    aad: bytes
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class WrappedKey:
+    """A data key under a CMK. `blob` is opaque; it names the CMK's version by itself."""
+
+    key_id: str
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDescription:
+    """What a KMS says of a CMK: its canonical id and where it stands."""
+
+    key_id: str
+    state: str
+    origin: str
+    current_version: int

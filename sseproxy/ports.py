@@ -1,0 +1,117 @@
+"""What the core needs from outside. Protocols and the values that cross them, nothing else."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from sseproxy.exchange import Body
+from sseproxy.model import KeyDescription, WrapContext, WrappedKey
+
+
+class Clock(Protocol):
+    """The time, so that tests can set it."""
+
+    def now(self) -> datetime:
+        """Return the present time, aware, in UTC."""
+        ...
+
+
+class Kms(Protocol):
+    """A key management service.
+
+    `context` is authenticated: opening with another one raises `WrappedKeyRejected`. `key_id` may be an id or
+    an alias where a key is created (`generate`, `describe`); what comes back names the canonical id. Every
+    method may raise a `KeyServiceError`, and nothing else on purpose.
+    """
+
+    async def generate(self, key_id: str, context: WrapContext, *, length: int = 32) -> tuple[bytes, WrappedKey]:
+        """Draw a fresh data key of `length` bytes and return it with its wrapped form."""
+        ...
+
+    async def wrap(self, key_id: str, key: bytes, context: WrapContext) -> WrappedKey:
+        """Wrap a data key that exists."""
+        ...
+
+    async def unwrap(self, wrapped: WrappedKey, context: WrapContext) -> bytes:
+        """Open a wrapped data key."""
+        ...
+
+    async def describe(self, key_id: str) -> KeyDescription:
+        """Resolve an id or alias; raises `KeyNotFound`."""
+        ...
+
+    async def healthy(self) -> None:
+        """Return if the service can be used now, else raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamRequest:
+    """One request to the storage, before it is signed.
+
+    `raw_key` and `raw_query` go out byte for byte as given. `headers` hold neither authentication, Host nor
+    Content-Length. A `body` of None or bytes may be sent again after a lost connection; a stream never is.
+    A stream needs `content_length`, or goes out chunked where `content_length` is None.
+    """
+
+    method: str
+    bucket: str | None = None
+    raw_key: str = ""
+    raw_query: str = ""
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    body: bytes | Body | None = None
+    content_length: int | None = None
+
+
+class UpstreamResponse(Protocol):
+    """The storage's answer: status and headers are there, the body comes when asked for."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The headers as received."""
+        ...
+
+    def stream(self) -> Body:
+        """The body, once. Raises `UpstreamUnavailable` when it breaks off before its announced end."""
+        ...
+
+    async def read(self, limit: int = 8 * 1024 * 1024) -> bytes:
+        """The whole body; `UpstreamUnavailable` where it is longer than `limit` bytes."""
+        ...
+
+
+class Upstream(Protocol):
+    """The storage, in one dialect. Any HTTP status is an answer, not an exception.
+
+    `send` raises `UpstreamUnavailable` where there is no answer; an exception that the body itself raises
+    is raised unchanged, after the connection was broken off so that the storage discards what it got.
+    Leaving the context before the body was read closes the connection.
+    """
+
+    def send(self, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
+        """Sign and send `request`."""
+        ...
+
+
+class Observer(Protocol):
+    """Counts and times; never blocks, never raises."""
+
+    def count(self, name: str, value: float = 1.0, /, **labels: str) -> None:
+        """Add to a counter."""
+        ...
+
+    def observe(self, name: str, value: float, /, **labels: str) -> None:
+        """Add to a distribution."""
+        ...
+
+    def event(self, name: str, /, **fields: str | float | bool | None) -> None:
+        """Write a log event: a fixed name and fields without secrets."""
+        ...
