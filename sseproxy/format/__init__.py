@@ -1,0 +1,97 @@
+"""The sealed object format, version 1: bytes in, bytes out, no I/O (docs/format.md).
+
+What is listed here is the package's interface; everything else in it is private.
+"""
+
+from sseproxy.format.attributes import Attributes, SegmentEntry, check_attributes, check_attributes_room
+from sseproxy.format.context import wrap_context
+from sseproxy.format.envelope import (
+    MOST_ENVELOPE,
+    Envelope,
+    decode_envelope,
+    decode_recovery,
+    encode_envelope,
+    encode_envelope_within,
+    place_of,
+    recovery_bytes,
+)
+from sseproxy.format.footer import (
+    LONGEST_FOOTER,
+    TAIL_READ,
+    Tail,
+    closing,
+    is_tail,
+    open_footer,
+    open_footer_copy,
+    parse_tail,
+    seal_footer,
+)
+from sseproxy.format.framing import lp
+from sseproxy.format.keys import DataKey
+from sseproxy.format.layout import (
+    FRAME,
+    LARGEST_SEGMENT,
+    MOST_SEGMENTS,
+    SALT,
+    SMALLEST_SEGMENT,
+    TAG,
+    TAIL,
+    frames_of,
+    plaintext_size,
+    segment_stored_size,
+    stored_size,
+)
+from sseproxy.format.locate import Located, StoredRange, locate, part_range, whole
+from sseproxy.format.opener import Opener
+from sseproxy.format.record import MOST_RECORD_TEXT, PartRecord, open_record, seal_record
+from sseproxy.format.segment import SegmentOpener, SegmentSealer
+
+__all__ = [
+    "FRAME",
+    "LARGEST_SEGMENT",
+    "LONGEST_FOOTER",
+    "MOST_ENVELOPE",
+    "MOST_RECORD_TEXT",
+    "MOST_SEGMENTS",
+    "SALT",
+    "SMALLEST_SEGMENT",
+    "TAG",
+    "TAIL",
+    "TAIL_READ",
+    "Attributes",
+    "DataKey",
+    "Envelope",
+    "Located",
+    "Opener",
+    "PartRecord",
+    "SegmentEntry",
+    "SegmentOpener",
+    "SegmentSealer",
+    "StoredRange",
+    "Tail",
+    "check_attributes",
+    "check_attributes_room",
+    "closing",
+    "decode_envelope",
+    "decode_recovery",
+    "encode_envelope",
+    "encode_envelope_within",
+    "frames_of",
+    "is_tail",
+    "locate",
+    "lp",
+    "open_footer",
+    "open_footer_copy",
+    "open_record",
+    "parse_tail",
+    "part_range",
+    "place_of",
+    "plaintext_size",
+    "recovery_bytes",
+    "seal_footer",
+    "seal_record",
+    "segment_stored_size",
+    "stored_size",
+    "whole",
+    "wrap_context",
+]

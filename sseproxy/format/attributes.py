@@ -1,0 +1,182 @@
+"""What the footer says of an object: attributes, segment table, and their rules (docs/format.md, "Attributes")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from struct import Struct
+from typing import Final
+
+from sseproxy.format.codes import CHECKSUM_TYPES, CHECKSUM_WIDTHS, CHECKSUMS, LAYOUTS
+from sseproxy.format.layout import LARGEST_SEGMENT, MOST_SEGMENTS, SALT, SMALLEST_SEGMENT, VERSION
+from sseproxy.format.packing import Fields, pack_map
+from sseproxy.model import Checksum, ChecksumType, Layout
+
+OTHER_ATTRIBUTES: Final = 300  # all attributes but the table stay below, docs/format.md, "Attributes"
+MOST_TABLE: Final = 720_000  # longest table in bytes, docs/format.md, "Attributes"
+
+_LARGEST_OBJECT = LARGEST_SEGMENT * MOST_SEGMENTS
+_WIDEST_CHECKSUM = max(CHECKSUM_WIDTHS.values())
+_ENTRY = 40  # number u24, plaintext size u40, salt: docs/format.md, "Attributes"
+
+# Field numbers: docs/format.md, "Attributes".
+_VERSION, _LAYOUT, _SIZE, _WIDTH, _TABLE, _CRC64, _MD5, _PART_COUNT = 1, 2, 3, 4, 5, 6, 7, 8
+_CHECKSUM, _CHECKSUM_TYPE, _CHECKSUM_VALUE, _CRC64NVME = 9, 10, 11, 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentEntry:
+    """A segment as the table has it. `checksum` is its part's checksum, or empty; all of a table have one width."""
+
+    number: int
+    plaintext_size: int
+    salt: bytes
+    checksum: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributes:
+    """Everything authenticated about an object's plaintext.
+
+    `md5` is what the client's ETag is made of: of the bytes, or of the parts' MD5s where `part_count` is given;
+    None where the ETag is opaque. `part_count` is given for a client's multipart upload only, in every ETag mode.
+    """
+
+    layout: Layout
+    plaintext_size: int
+    segments: tuple[SegmentEntry, ...]
+    crc64: int  # CRC-64/XZ of the plaintext
+    md5: bytes | None = None
+    part_count: int | None = None
+    checksum: Checksum | None = None
+    crc64nvme: int | None = None
+
+
+def check_attributes(attributes: Attributes) -> None:
+    """Raise `ValueError` where the attributes contradict themselves or the format."""
+    _check_segments(attributes)
+    if sum(entry.plaintext_size for entry in attributes.segments) != attributes.plaintext_size:
+        raise ValueError("The segments' sizes do not add up to the object's.")
+    _check_part_count(attributes)
+    _check_checksums(attributes)
+
+
+def check_attributes_room(attributes: Attributes) -> None:
+    """Raise `ValueError` where the attributes would take more room than the stored size leaves them.
+
+    To be called before the first byte is sent. What is not known yet may be filled with anything of its width;
+    segments and plaintext size do not matter.
+    """
+    needed = len(pack_attributes(replace(attributes, segments=(), plaintext_size=_LARGEST_OBJECT)))
+    if needed >= OTHER_ATTRIBUTES:
+        raise ValueError("The attributes take more room than the format gives them.")
+
+
+def pack_attributes(attributes: Attributes) -> bytes:
+    """Return the encoding of the attributes, unchecked."""
+    checksum, md5, crc64nvme = attributes.checksum, attributes.md5, attributes.crc64nvme
+    return pack_map(
+        {
+            _VERSION: VERSION,
+            _LAYOUT: LAYOUTS.number(attributes.layout),
+            _SIZE: attributes.plaintext_size,
+            _WIDTH: len(attributes.segments[0].checksum) if attributes.segments else 0,
+            _TABLE: b"".join(_pack_entry(entry) for entry in attributes.segments),
+            _CRC64: attributes.crc64.to_bytes(8, "big"),
+            _MD5: md5,
+            _PART_COUNT: attributes.part_count,
+            _CHECKSUM: None if checksum is None else CHECKSUMS.number(checksum.algorithm),
+            _CHECKSUM_TYPE: None if checksum is None else CHECKSUM_TYPES.number(checksum.type),
+            _CHECKSUM_VALUE: None if checksum is None else checksum.value,
+            _CRC64NVME: None if crc64nvme is None else crc64nvme.to_bytes(8, "big"),
+        }
+    )
+
+
+def unpack_attributes(data: bytes) -> Attributes:
+    """Return the attributes of an encoding, checked; raises `ValueError` where anything is not as it must be."""
+    fields = Fields(data)
+    fields.integer(_VERSION, least=VERSION, most=VERSION)
+    layout = LAYOUTS.member(fields.integer(_LAYOUT, most=0xFF))
+    size = fields.integer(_SIZE, most=_LARGEST_OBJECT)
+    width = fields.integer(_WIDTH, most=_WIDEST_CHECKSUM)
+    attributes = Attributes(
+        layout=layout,
+        plaintext_size=size,
+        segments=_unpack_table(fields.binary(_TABLE, most=MOST_TABLE), width),
+        crc64=int.from_bytes(fields.fixed(_CRC64, 8), "big"),
+        md5=fields.fixed(_MD5, 16) if _MD5 in fields else None,
+        part_count=fields.integer(_PART_COUNT, least=1, most=MOST_SEGMENTS) if _PART_COUNT in fields else None,
+        checksum=take_checksum(fields, _CHECKSUM, _CHECKSUM_TYPE, _CHECKSUM_VALUE),
+        crc64nvme=int.from_bytes(fields.fixed(_CRC64NVME, 8), "big") if _CRC64NVME in fields else None,
+    )
+    fields.close()
+    check_attributes(attributes)
+    return attributes
+
+
+def take_checksum(fields: Fields, algorithm_key: int, type_key: int, value_key: int) -> Checksum | None:
+    """Take a checksum from the three fields that hold one, None where the first is absent."""
+    if algorithm_key not in fields:
+        return None
+    algorithm = CHECKSUMS.member(fields.integer(algorithm_key, most=0xFF))
+    kind = CHECKSUM_TYPES.member(fields.integer(type_key, most=0xFF))
+    return Checksum(algorithm=algorithm, type=kind, value=fields.fixed(value_key, CHECKSUM_WIDTHS[algorithm]))
+
+
+def _pack_entry(entry: SegmentEntry) -> bytes:
+    return entry.number.to_bytes(3, "big") + entry.plaintext_size.to_bytes(5, "big") + entry.salt + entry.checksum
+
+
+def _unpack_table(table: bytes, width: int) -> tuple[SegmentEntry, ...]:
+    if len(table) % (_ENTRY + width):
+        raise ValueError("The segment table has no whole number of entries.")
+    return tuple(
+        SegmentEntry(
+            number=int.from_bytes(number, "big"),
+            plaintext_size=int.from_bytes(size, "big"),
+            salt=salt,
+            checksum=checksum,
+        )
+        for number, size, salt, checksum in Struct(f"3s5s{SALT}s{width}s").iter_unpack(table)
+    )
+
+
+def _check_segments(attributes: Attributes) -> None:
+    segments = attributes.segments
+    numbers = [entry.number for entry in segments]
+    if attributes.layout is Layout.SINGLE:
+        if numbers != [1]:
+            raise ValueError("A single object has one segment, number 1.")
+    elif attributes.layout is not Layout.MULTIPART:
+        raise ValueError("This release does not open or seal this layout.")
+    elif not numbers or numbers[0] < 1 or numbers[-1] > MOST_SEGMENTS or any(a >= b for a, b in pairwise(numbers)):
+        raise ValueError("The segments' numbers do not ascend from 1 to 10,000.")
+    if any(entry.plaintext_size < SMALLEST_SEGMENT for entry in segments[:-1]):
+        raise ValueError("A segment other than the last is too small.")
+    if not all(0 <= entry.plaintext_size <= LARGEST_SEGMENT and len(entry.salt) == SALT for entry in segments):
+        raise ValueError("A segment's size or salt is out of range.")
+
+
+def _check_part_count(attributes: Attributes) -> None:
+    count = attributes.part_count
+    if count is None:
+        return
+    if attributes.layout is not Layout.MULTIPART or count != len(attributes.segments):
+        raise ValueError("The part count is not the number of segments.")
+
+
+def _check_checksums(attributes: Attributes) -> None:
+    checksum = attributes.checksum
+    widths: Sequence[int] = (0,)
+    if checksum is not None:
+        width = CHECKSUM_WIDTHS[checksum.algorithm]
+        if len(checksum.value) != width:
+            raise ValueError("The checksum's length is not its algorithm's.")
+        if checksum.type is ChecksumType.COMPOSITE and attributes.part_count is None:
+            raise ValueError("A composite checksum needs a part count.")
+        widths = (0, width) if attributes.part_count is not None else (0,)
+    found = {len(entry.checksum) for entry in attributes.segments}
+    if len(found) != 1 or not found.issubset(widths):
+        raise ValueError("The parts' checksums do not have the width of the object's.")
+    if attributes.md5 is not None and len(attributes.md5) != 16:
+        raise ValueError("The MD5 has not 16 bytes.")

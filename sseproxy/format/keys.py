@@ -1,0 +1,105 @@
+"""The data key of an object and every key that is derived from it (docs/format.md, "Keys")."""
+
+import hmac
+import secrets
+from typing import Self
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sseproxy.errors import CommitmentMismatch, UnsupportedFeature
+from sseproxy.format.layout import SALT
+from sseproxy.model import Suite
+
+KEY_LENGTH = 32  # of suite 1, docs/format.md, "Keys"
+COMMITMENT = 32  # length of a key commitment, docs/format.md, "Keys"
+
+_LABEL = b"sseproxy/v1/"  # begins every HKDF info, docs/format.md, "Keys"
+
+
+class DataKey:
+    """The key that one object, or one upload, is sealed under. Only ever used as HKDF input.
+
+    Raises `UnsupportedFeature` for a suite that this release does not seal with, and `ValueError` where the
+    length is not the suite's. Its `repr` shows no key.
+    """
+
+    __slots__ = ("_raw", "_suite")
+
+    def __init__(self, raw: bytes, suite: Suite = Suite.AES_256_GCM) -> None:
+        if suite is not Suite.AES_256_GCM:
+            raise UnsupportedFeature("This release does not seal with SM4-GCM.")
+        if len(raw) != KEY_LENGTH:
+            raise ValueError(f"A key of suite {suite.value} has {KEY_LENGTH} bytes.")
+        self._raw = bytes(raw)
+        self._suite = suite
+
+    @classmethod
+    def draw(cls, suite: Suite = Suite.AES_256_GCM, *, _raw: bytes | None = None) -> Self:
+        """Return a fresh random key."""
+        return cls(secrets.token_bytes(KEY_LENGTH) if _raw is None else _raw, suite)
+
+    def __repr__(self) -> str:
+        return f"DataKey(<redacted>, suite={self._suite.value})"
+
+    @property
+    def raw(self) -> bytes:
+        """The key itself: for wrapping it, nothing else."""
+        return self._raw
+
+    @property
+    def suite(self) -> Suite:
+        """The AEAD that this key is for."""
+        return self._suite
+
+    @property
+    def commitment(self) -> bytes:
+        """What the envelope says of this key without revealing it; 32 bytes."""
+        return self._derive(b"commit", length=COMMITMENT)
+
+    def check_commitment(self, expected: bytes) -> None:
+        """Return if `expected` is this key's commitment, else raise `CommitmentMismatch`. Takes constant time.
+
+        AES-GCM does not commit to its key, so this comes before anything is decrypted.
+        """
+        if not hmac.compare_digest(self.commitment, expected):
+            raise CommitmentMismatch
+
+    def segment_key(self, salt: bytes, number: int) -> bytes:
+        """Return the key of the frames of one segment attempt."""
+        return self._derive(b"segment" + number.to_bytes(4, "big"), salt=_checked(salt))
+
+    @property
+    def footer_key(self) -> bytes:
+        """The key that seals the footer."""
+        return self._derive(b"footer")
+
+    @property
+    def footer_nonce_key(self) -> bytes:
+        """The HMAC key that the footer's nonce is made with."""
+        return self._derive(b"footer-nonce")
+
+    def record_key(self, salt: bytes) -> bytes:
+        """Return the key of one upload record, to be used once.
+
+        It goes through a key of all records, so that whoever completes an upload can be given that and the footer
+        keys without the data key.
+        """
+        return _hkdf(self._derive(b"records"), _checked(salt), _LABEL + b"record", KEY_LENGTH)
+
+    def part_etag(self, salt: bytes) -> str:
+        """Return the ETag (32 hex digits) that names one attempt of a part where no MD5 is made."""
+        return self._derive(b"part-etag", salt=_checked(salt), length=16).hex()
+
+    def _derive(self, label: bytes, *, salt: bytes | None = None, length: int = KEY_LENGTH) -> bytes:
+        return _hkdf(self._raw, salt, _LABEL + label, length)
+
+
+def _hkdf(key: bytes, salt: bytes | None, info: bytes, length: int) -> bytes:
+    return HKDF(SHA256(), length, salt, info).derive(key)
+
+
+def _checked(salt: bytes) -> bytes:
+    if len(salt) != SALT:
+        raise ValueError(f"A salt has {SALT} bytes.")
+    return salt
