@@ -214,6 +214,12 @@ class NoSuchKey(NotFound):
     default = "The specified key does not exist."
 
 
+class NoBucketEncryption(NotFound):
+    """The bucket has no default encryption of its own."""
+
+    default = "The server side encryption configuration was not found"
+
+
 class NoSuchUpload(NotFound):
     """No such multipart upload (`UploadId`)."""
 
@@ -423,12 +429,17 @@ class UpstreamUnavailable(UpstreamError):
 
 
 class UpstreamAnswered(UpstreamError):
-    """The storage answered with an error that is passed on under its own status and code."""
+    """The storage answered with an error that is passed on under its own status and code.
+
+    `headers` are those of the storage's answer that belong to the error and go to the client with it:
+    delete marker, version id, Allow, Retry-After.
+    """
 
     def __init__(self, status: int, code: str, message: str, /, **details: str) -> None:
         super().__init__(message, **details)
         self.status = status
         self.code = code
+        self.headers: dict[str, str] = {}
 
 
 class Overloaded(SseProxyError):

@@ -221,6 +221,7 @@ class Dialect:
     error_in_head_header: str | None  # where HEAD errors carry the document (base64)
     answer_headers: Mapping[str, str]  # on every answer we make ourselves, e.g. Server
     http_date_in_answers: bool = True
+    default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404
 
     def header(self, name: str) -> str:
         """Return a header's full name: `header("copy-source")` is `x-amz-copy-source`."""
