@@ -1,0 +1,209 @@
+"""Finding out what an object is: its envelope, its key, and what its footer says (docs/format.md, "Reading")."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from sseproxy.errors import EnvelopeRejected, FooterRejected, UpstreamAnswered, UpstreamError, UpstreamUnavailable
+from sseproxy.format import (
+    TAIL,
+    TAIL_READ,
+    Attributes,
+    DataKey,
+    Envelope,
+    decode_envelope,
+    open_footer,
+    open_footer_copy,
+    parse_tail,
+    plaintext_size,
+)
+from sseproxy.model import ByteRange
+from sseproxy.operations.backend import Address, expect, object_request, refusal
+from sseproxy.operations.context import Services
+from sseproxy.operations.etags import bare_etag, client_etag
+from sseproxy.policy.encryption import rule_for
+
+
+class Overwritten(UpstreamUnavailable):
+    """The object was replaced between two requests that had to see the same one: begin again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An object as the storage shows it: the headers of one answer, its stored size, and its end where it was read."""
+
+    address: Address
+    headers: Mapping[str, str]
+    stored_size: int
+    end: bytes = b""  # the last bytes of the object, as many as were read; empty: none
+
+    @property
+    def backend_etag(self) -> str:
+        """The storage's ETag, without quotes."""
+        return bare_etag(self.headers.get("ETag"))
+
+    @property
+    def last_modified(self) -> datetime:
+        """When the object was written; raises `UpstreamError` where the storage does not say."""
+        return last_modified_of(self.headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsealed:
+    """An object without an envelope: it was there before the proxy, or was written past it."""
+
+    found: Found
+
+    @property
+    def etag(self) -> str:
+        """The ETag that clients see: the storage's own."""
+        return self.found.backend_etag
+
+    @property
+    def size(self) -> int:
+        """How many bytes clients see."""
+        return self.found.stored_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A sealed object whose key is known and whose footer has been verified.
+
+    `attributes` is None only where the object's body cannot be read at all now, because it is archived.
+    """
+
+    found: Found
+    envelope: Envelope
+    key: DataKey
+    attributes: Attributes | None
+
+    @property
+    def etag(self) -> str:
+        """The ETag that clients see."""
+        return client_etag(self.attributes, self.found.backend_etag)
+
+    @property
+    def size(self) -> int:
+        """How many bytes clients see."""
+        if self.attributes is not None:
+            return self.attributes.plaintext_size
+        size = plaintext_size(self.found.stored_size)
+        if size is None:
+            raise FooterRejected("The object's stored size is none that a sealed object can have.")
+        return size
+
+
+async def look(services: Services, address: Address) -> Opened | Unsealed:
+    """HEAD an object and open it. One request to the storage if the envelope has the footer's copy, else two.
+
+    Raises `Overwritten` where it changed in between; see `look_again`.
+    """
+    async with services.upstream.send(object_request(services, "HEAD", address)) as response:
+        await expect(services, response, 200)
+        found = Found(address=address, headers=response.headers, stored_size=length_of(response.headers))
+    return await open_found(services, found, is_archive_shown=True)
+
+
+async def open_found(services: Services, found: Found, *, is_archive_shown: bool = False) -> Opened | Unsealed:
+    """Open the object whose headers are there, reading its end where that is needed and not in `found`.
+
+    With `is_archive_shown` an archived object is opened without attributes instead of refused. Raises
+    `IntegrityError`s, `KeyServiceError`s, `Overwritten`.
+    """
+    text = found.headers.get(services.dialect.envelope_header)
+    if text is None:
+        if rule_for(services.encryption, found.address.ref.bucket).sealed:
+            raise EnvelopeRejected("This bucket holds sealed objects only, and the object has no envelope.")
+        return Unsealed(found=found)
+    envelope = decode_envelope(text)
+    key = await services.keyring.open(envelope, found.address.ref)
+    attributes = open_footer_copy(key, envelope, stored_size=found.stored_size)
+    if attributes is None:
+        try:
+            attributes = await _read_footer(services, found, envelope, key)
+        except UpstreamAnswered as error:
+            if not (is_archive_shown and error.code == "InvalidObjectState"):
+                raise
+    return Opened(found=found, envelope=envelope, key=key, attributes=attributes)
+
+
+async def _read_footer(services: Services, found: Found, envelope: Envelope, key: DataKey) -> Attributes:
+    end = found.end or await _read_end(services, found, TAIL_READ)
+    tail = parse_tail(end[-TAIL:])
+    if tail is None:
+        raise FooterRejected("The object does not end like a sealed one.")
+    if tail.closing_length > len(end):
+        if tail.closing_length > found.stored_size:
+            raise FooterRejected("The object is shorter than its footer.")
+        end = await _read_end(services, found, tail.closing_length)
+    footer = end[-tail.closing_length : -TAIL]
+    return open_footer(key, envelope, footer, end[-TAIL:], stored_size=found.stored_size)
+
+
+async def _read_end(services: Services, found: Found, length: int) -> bytes:
+    first = max(found.stored_size - length, 0)
+    wanted = ByteRange(first, found.stored_size - 1)
+    request = object_request(services, "GET", pinned(services, found), wanted=wanted, if_match=found.backend_etag)
+    async with services.upstream.send(request) as response:
+        if response.status == 412:
+            raise Overwritten
+        await expect(services, response, 206)
+        end = await response.read(wanted.length)
+    if len(end) != wanted.length:
+        raise UpstreamError("The storage did not answer the range it was asked for.")
+    return end
+
+
+async def probe(services: Services, address: Address, *, raw_query: str, headers: Mapping[str, str]) -> Found | None:
+    """Read an object's end, and with it its headers, in one request; None where it is empty, so not sealed.
+
+    `raw_query` and `headers` are what else of the client's request concerns its answer.
+    """
+    request = object_request(services, "GET", address)
+    request.headers.extend(headers)
+    request.headers["Range"] = f"bytes=-{TAIL_READ}"
+    if services.dialect.range_behavior_header is not None:
+        name, value = services.dialect.range_behavior_header
+        request.headers[name] = value
+    async with services.upstream.send(replace(request, raw_query=raw_query)) as response:
+        if response.status == 416:
+            return None
+        if response.status not in {200, 206}:
+            raise await refusal(services, response)
+        size = total_of(response.headers) if response.status == 206 else length_of(response.headers)
+        # A storage may answer a suffix with the whole object; a large one is then asked for its end separately.
+        end = await response.read(TAIL_READ) if response.status == 206 or size <= TAIL_READ else b""
+        return Found(address=address, headers=response.headers, stored_size=size, end=end)
+
+
+def pinned(services: Services, found: Found) -> Address:
+    """Return the address of the very version that was found, where the storage names versions."""
+    version = found.headers.get(services.dialect.header("version-id"))
+    if version is None or found.address.ref.version_id is not None:
+        return found.address
+    return Address(replace(found.address.ref, version_id=version), found.address.raw_key)
+
+
+def length_of(headers: Mapping[str, str]) -> int:
+    """Return the Content-Length of a storage's answer; raises `UpstreamError` where it has none."""
+    try:
+        return int(headers["Content-Length"])
+    except (KeyError, ValueError) as cause:
+        raise UpstreamError("The storage does not tell the object's size.") from cause
+
+
+def total_of(headers: Mapping[str, str]) -> int:
+    """Return the object's whole size from a Content-Range header; raises `UpstreamError`."""
+    try:
+        return int(headers["Content-Range"].rpartition("/")[2])
+    except (KeyError, ValueError) as cause:
+        raise UpstreamError("The storage does not tell the object's size.") from cause
+
+
+def last_modified_of(headers: Mapping[str, str]) -> datetime:
+    """Return the Last-Modified of a storage's answer, in UTC; raises `UpstreamError` where it cannot be read."""
+    try:
+        return parsedate_to_datetime(headers["Last-Modified"]).astimezone(UTC)
+    except (KeyError, ValueError) as cause:
+        raise UpstreamError("The storage does not tell when the object was written.") from cause

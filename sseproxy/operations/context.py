@@ -1,0 +1,32 @@
+"""What every operation is given: the ports, the settings it needs, and nothing else."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from sseproxy.dialect.base import Dialect
+from sseproxy.operations.bucket_defaults import BucketDefaults
+from sseproxy.operations.keyring import Keyring
+from sseproxy.operations.state_store import StateStore
+from sseproxy.ports import Clock, Observer, Upstream
+from sseproxy.settings import EncryptionSettings, LimitsSettings, StateSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The bundle that a handler receives. One per dialect; the development server has two.
+
+    `digest_pool` runs what takes the processor longer than a hop to a thread costs. `state_settings` names the
+    bucket that no client may see.
+    """
+
+    dialect: Dialect
+    upstream: Upstream
+    state: StateStore
+    keyring: Keyring
+    bucket_defaults: BucketDefaults
+    encryption: EncryptionSettings
+    limits: LimitsSettings
+    state_settings: StateSettings
+    clock: Clock
+    observer: Observer
+    digest_pool: Executor

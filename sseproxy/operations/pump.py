@@ -1,0 +1,74 @@
+"""The async loop of the data path, and digests that run beside it.
+
+Bodies are pulled: nothing is read until somebody asks for the next buffer, so a slow reader slows the source.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import aclosing
+
+from sseproxy.exchange import Body
+from sseproxy.stage import Buffer, Stage
+from sseproxy.wire.digests import Digests
+
+DIGEST_BATCH = 512 * 1024  # bytes handed to a thread at once: a hop costs about as much as 90 KiB of MD5
+INLINE_DIGEST = 64 * 1024  # bytes that are digested where they are, because the hop would cost more
+
+
+async def pump(source: Body, stage: Stage) -> Body:
+    """Pull `source` through `stage`. Closes `source` whatever happens, also when the reader goes away."""
+    async with aclosing(source):
+        async for data in source:
+            for out in stage.feed(data):
+                yield out
+        for out in stage.finish():
+            yield out
+
+
+class BackgroundDigests:
+    """Digests of a body, computed in threads while the loop goes on.
+
+    At most one batch is with a thread and one is being collected, so what waits here stays below twice
+    `DIGEST_BATCH` plus one buffer; who feeds faster than digests are made waits in `update`. The buffers handed
+    in must not change any more.
+    """
+
+    def __init__(self, digests: Digests, pool: Executor) -> None:
+        self._digests = digests
+        self._pool = pool
+        self._waiting: list[Buffer] = []
+        self._waiting_bytes = 0
+        self._running: asyncio.Future[None] | None = None
+
+    async def update(self, data: Buffer) -> None:
+        """Take the next bytes."""
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes >= DIGEST_BATCH:
+            await self._settle()
+            self._running = self._submit()
+
+    async def finish(self) -> Digests:
+        """Return the digests of everything taken."""
+        await self._settle()
+        if self._waiting_bytes > INLINE_DIGEST:
+            await self._submit()
+        else:
+            _update_all(self._digests, self._waiting)
+            self._waiting, self._waiting_bytes = [], 0
+        return self._digests
+
+    def _submit(self) -> asyncio.Future[None]:
+        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return asyncio.get_running_loop().run_in_executor(self._pool, _update_all, self._digests, batch)
+
+    async def _settle(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            await running
+
+
+def _update_all(digests: Digests, batch: Sequence[Buffer]) -> None:
+    for data in batch:
+        digests.update(data)
