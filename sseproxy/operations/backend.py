@@ -18,7 +18,7 @@ _MOST_DOCUMENT = 256 * 1024  # bytes of an error document that are read
 
 # Elements that name the storage, its ways of signing, or its own request (S3 dossier §11).
 _PRIVATE = frozenset(
-    [
+    {
         "HostId",
         "RequestId",
         "EC",
@@ -36,12 +36,11 @@ _PRIVATE = frozenset(
         "RequestTime",
         "ServerTime",
         "MaxAllowedSkewMilliseconds",
-        "HostID",
-    ]
+    }
 )
 # The storage does not accept the proxy itself: never the client's fault, whatever the code says.
 _OUR_OWN_FAULT = frozenset(
-    [
+    {
         "SignatureDoesNotMatch",
         "InvalidAccessKeyId",
         "RequestTimeTooSkewed",
@@ -55,7 +54,7 @@ _OUR_OWN_FAULT = frozenset(
         "TemporaryRedirect",
         "SecondLevelDomainForbidden",
         "XAmzContentSHA256Mismatch",
-    ]
+    }
 )
 _BODYLESS = {  # what a HEAD without a document means
     400: ("BadRequest", "Bad Request"),
