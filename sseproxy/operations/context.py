@@ -7,6 +7,7 @@ from sseproxy.dialect.base import Dialect
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.state_store import StateStore
+from sseproxy.operations.uploads import OpenUploads
 from sseproxy.ports import Clock, Observer, Upstream
 from sseproxy.settings import EncryptionSettings, LimitsSettings, StateSettings
 
@@ -24,6 +25,7 @@ class Services:
     state: StateStore
     keyring: Keyring
     bucket_defaults: BucketDefaults
+    uploads: OpenUploads
     encryption: EncryptionSettings
     limits: LimitsSettings
     state_settings: StateSettings
