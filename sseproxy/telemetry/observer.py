@@ -1,0 +1,41 @@
+"""The `Observer` of the running program: metrics, log events and the tally of the request in progress."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sseproxy.telemetry.logs import LEVELS, EventLogger, Level
+from sseproxy.telemetry.metrics import PrometheusMetrics
+from sseproxy.telemetry.tally import tally_count
+
+# Every event that the code writes, with its level.
+EVENTS: Mapping[str, Level] = MappingProxyType(
+    {
+        "storage_refused_proxy": "error",  # wrong credentials, clock or region on our side: an operator must act
+        "storage_failed": "warning",
+    }
+)
+
+
+class TelemetryObserver:
+    """Counts and times go to Prometheus, events to the log. Never blocks on more than a write, never raises."""
+
+    def __init__(self, metrics: PrometheusMetrics, logger: EventLogger) -> None:
+        self._metrics = metrics
+        self._logger = logger
+
+    def count(self, name: str, value: float = 1.0, /, **labels: str) -> None:
+        """Add to a counter."""
+        tally_count(name, value)
+        self._metrics.count(name, value, **labels)
+
+    def observe(self, name: str, value: float, /, **labels: str) -> None:
+        """Add to a distribution."""
+        self._metrics.observe(name, value, **labels)
+
+    def event(self, name: str, /, **fields: str | float | bool | None) -> None:
+        """Write a log event at the level that `EVENTS` gives it; one that is not declared there is a warning."""
+        try:
+            self._logger.log(LEVELS[EVENTS.get(name, "warning")], name, **fields)
+        except (OSError, ValueError, TypeError):
+            # Standard error is gone, or a field has a name of structlog's own: no reason to break a request.
+            return
