@@ -92,6 +92,11 @@ def pack_attributes(attributes: Attributes) -> bytes:
     )
 
 
+def table_length(attributes: Attributes) -> int:
+    """Return the length of the segment table."""
+    return sum(_ENTRY + len(entry.checksum) for entry in attributes.segments)
+
+
 def unpack_attributes(data: bytes) -> Attributes:
     """Return the attributes of an encoding, checked; raises `ValueError` where anything is not as it must be."""
     fields = Fields(data)

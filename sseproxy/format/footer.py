@@ -13,10 +13,11 @@ from sseproxy.errors import FooterRejected
 from sseproxy.format import layout
 from sseproxy.format.attributes import (
     MOST_TABLE,
+    OTHER_ATTRIBUTES,
     Attributes,
     check_attributes,
-    check_attributes_room,
     pack_attributes,
+    table_length,
     unpack_attributes,
 )
 from sseproxy.format.envelope import Envelope, recovery_bytes
@@ -146,8 +147,9 @@ def open_footer_copy(key: DataKey, envelope: Envelope, *, stored_size: int | Non
 
 def _packed(attributes: Attributes) -> bytes:
     check_attributes(attributes)
-    check_attributes_room(attributes)
     packed = pack_attributes(attributes)
+    if len(packed) - table_length(attributes) >= OTHER_ATTRIBUTES:
+        raise ValueError("The attributes take more room than the format gives them.")
     if _NONCE + len(packed) + TAG > LONGEST_FOOTER:
         raise ValueError("The segment table is too long for the format.")
     return packed

@@ -1,0 +1,1 @@
+"""Objects as released versions wrote them; they must open for ever."""
