@@ -4,15 +4,62 @@ Unknown keys are refused. Secrets are `SecretStr`, so that no dump, log or excep
 durations seconds.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from sseproxy.model import Algorithm, Binding, EtagMode
 
 DialectName = Literal["s3", "oss"]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of a `HOST:PORT`, an IPv6 host without its brackets; raises `ValueError`.
+
+    Port 0 lets the system choose one.
+    """
+    host, _, port = address.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    if not host or (":" in host) != bracketed or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError(f"{address!r} is not HOST:PORT; write for example 127.0.0.1:9000 or [::1]:9000")
+    return host, int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether a `HOST:PORT` can be reached from this host (or this pod) alone."""
+    host, _ = split_address(address)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _address(value: str) -> str:
+    split_address(value)
+    return value
+
+
+def _endpoint(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("this is not the URL of a store; write for example https://s3.example.com")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(
+            "an endpoint has scheme, host and port only; buckets and credentials have settings of their own"
+        )
+    if parts.port == 0:
+        raise ValueError("port 0 cannot be connected to")
+    return value.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 class Section(BaseModel):
@@ -24,12 +71,12 @@ class Section(BaseModel):
 class Listen(Section):
     """Where clients connect."""
 
-    address: str = Field("127.0.0.1:9000", description="HOST:PORT of the data port")
-    admin_address: str = Field("127.0.0.1:9001", description="HOST:PORT of health, readiness and metrics")
-    tls_cert: Path | None = Field(None, description="PEM certificate chain; with tls_key the data port speaks HTTPS")
-    tls_key: Path | None = Field(None, description="PEM private key of tls_cert")
-    domains: tuple[str, ...] = Field((), description="base domains of virtual-hosted style requests")
-    unsigned_dialect: DialectName = Field("s3", description="how requests without a signature are understood")
+    address: Address = Field(default="127.0.0.1:9000", description="HOST:PORT of the data port")
+    admin_address: Address = Field(default="127.0.0.1:9001", description="HOST:PORT of health, readiness and metrics")
+    tls_cert: Path | None = Field(default=None, description="PEM certificate chain; with it the data port speaks HTTPS")
+    tls_key: Path | None = Field(default=None, description="PEM private key of tls_cert")
+    domains: tuple[str, ...] = Field(default=(), description="base domains of virtual-hosted style requests")
+    unsigned_dialect: DialectName = Field(default="s3", description="how requests without a signature are understood")
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
@@ -41,76 +88,94 @@ class Listen(Section):
 class UpstreamSettings(Section):
     """The store behind the proxy."""
 
-    endpoint: str = Field(description="URL of the store, e.g. https://s3.example.com")
-    dialect: DialectName = Field("s3", description="the protocol that store and clients speak")
-    region: str = Field("us-east-1", description="region in the signatures towards the store")
-    access_key: str = Field(description="the proxy's own access key at the store")
-    secret_key: SecretStr = Field(description="its secret")
-    security_token: SecretStr | None = Field(None, description="STS token of the access key, if it has one")
-    addressing: Literal["path", "virtual"] = Field("path", description="where the bucket's name goes")
-    ca_file: Path | None = Field(None, description="PEM file of the CA that signed the store's certificate")
+    endpoint: Endpoint = Field(description="URL of the store, e.g. https://s3.example.com")
+    dialect: DialectName = Field(default="s3", description="the protocol that store and clients speak")
+    region: str = Field(default="us-east-1", description="region in the signatures towards the store")
+    access_key: str = Field(min_length=1, description="the proxy's own access key at the store")
+    secret_key: Secret = Field(description="its secret")
+    security_token: Secret | None = Field(default=None, description="STS token of the access key, if it has one")
+    addressing: Literal["path", "virtual"] = Field(default="path", description="where the bucket's name goes")
+    ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed the store's certificate")
     trailing_checksum: bool = Field(
-        False, description="send streamed ciphertext as aws-chunked with a CRC32C trailer (S3)"
+        default=False, description="send streamed ciphertext as aws-chunked with a CRC32C trailer (S3)"
     )
-    connections: int = Field(256, ge=1, description="most connections to the store at once")
-    connect_timeout: Seconds = 10
-    read_timeout: Seconds = Field(60, description="longest silence of the store within a request")
+    connections: int = Field(default=256, ge=1, description="most connections to the store at once")
+    connect_timeout: Seconds = Field(default=10, description="longest wait for a connection to the store")
+    read_timeout: Seconds = Field(default=60, description="longest silence of the store within a request")
 
 
 class StateSettings(Section):
     """Where uploads in progress and bucket settings are kept."""
 
-    bucket: str = Field("sseproxy-state", min_length=3, max_length=63)
-    prefix: str = Field("", description="prepended to every key in the state bucket")
-    create: bool = Field(True, description="create the bucket at start if it is missing")
+    bucket: str = Field(
+        default="sseproxy-state",
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="the private bucket; hidden from clients and closed to them",
+    )
+    prefix: str = Field(default="", description="prepended to every key in the state bucket")
+    create: bool = Field(default=True, description="create the bucket at start if it is missing")
 
 
 class Client(Section):
     """One access key that clients may sign with."""
 
-    access_key: str = Field(min_length=1)
-    secret_key: SecretStr
+    access_key: str = Field(min_length=1, description="the name that the client signs with")
+    secret_key: Secret = Field(description="its secret")
 
 
 class ClientsSettings(Section):
     """Who may use the proxy."""
 
-    credentials: tuple[Client, ...] = ()
-    allow_sigv2: bool = Field(False, description="accept the old `Authorization: AWS …` signatures of S3")
-    trust_unsigned: bool = Field(False, description="serve unsigned requests; only for a sidecar on loopback")
-    max_clock_skew: Seconds = 900
+    credentials: tuple[Client, ...] = Field(default=(), description="access keys; at least one unless trust_unsigned")
+    allow_sigv2: bool = Field(default=False, description="accept the old `Authorization: AWS …` signatures of S3")
+    trust_unsigned: bool = Field(default=False, description="serve unsigned requests; only for a sidecar on loopback")
+    max_clock_skew: Seconds = Field(default=900, description="how far a client's clock may be off")
+
+    @model_validator(mode="after")
+    def _access_keys_are_unique(self) -> Self:
+        names = [client.access_key for client in self.credentials]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"access key {twice[0]!r} is there twice; remove one of the two")
+        return self
 
 
 class BucketRule(Section):
     """What one bucket does differently."""
 
-    default_algorithm: Algorithm | None = None
-    default_key_id: str | None = None
-    etag: EtagMode | None = None
-    binding: Binding | None = None
-    accept_bindings: tuple[Binding, ...] = ()
-    sealed: bool = Field(False, description="refuse objects that are not sealed")
-    allowed_keys: tuple[str, ...] | None = Field(None, description="CMK ids that may open and seal here; absent: all")
+    default_algorithm: Algorithm | None = Field(default=None, description="absent: as for all buckets")
+    default_key_id: str | None = Field(default=None, description="absent: as for all buckets")
+    etag: EtagMode | None = Field(default=None, description="absent: as for all buckets")
+    binding: Binding | None = Field(default=None, description="absent: as for all buckets")
+    accept_bindings: tuple[Binding, ...] = Field(default=(), description="weaker bindings accepted here as well")
+    sealed: bool = Field(default=False, description="refuse objects that are not sealed")
+    allowed_keys: tuple[str, ...] | None = Field(
+        default=None, description="CMKs that may open and seal here; absent: all"
+    )
 
 
 class EncryptionSettings(Section):
     """How objects are sealed where the request does not say."""
 
-    default_algorithm: Algorithm = Algorithm.AES256
-    default_key_id: str | None = Field(
-        None, description="CMK for KMS without a key id; absent: the dialect's default alias"
+    default_algorithm: Algorithm = Field(
+        default=Algorithm.AES256, description="where neither request nor bucket say: AES256 or KMS"
     )
-    etag: EtagMode | None = Field(None, description="absent: md5, but opaque for aws:kms on S3")
-    binding: Binding = Binding.BUCKET_KEY
-    accept_bindings: tuple[Binding, ...] = Field((), description="weaker bindings that readers still accept")
-    bucket_settings_lifetime: Seconds = Field(30, description="how long a bucket's default encryption may be cached")
-    buckets: dict[str, BucketRule] = Field(default_factory=dict)
+    default_key_id: str | None = Field(
+        default=None, description="CMK for KMS without a key id; absent: the dialect's default alias"
+    )
+    etag: EtagMode | None = Field(default=None, description="absent: md5, but opaque for aws:kms on S3")
+    binding: Binding = Field(default=Binding.BUCKET_KEY, description="the names a new object's key is bound to")
+    accept_bindings: tuple[Binding, ...] = Field(default=(), description="weaker bindings that readers still accept")
+    bucket_settings_lifetime: Seconds = Field(default=30, description="how long a bucket's default may be cached")
+    buckets: dict[str, BucketRule] = Field(
+        default_factory=dict, description="what single buckets do differently, by name"
+    )
 
 
 class EmbeddedKmsSettings(Section):
     """The KMS inside this process: one SQLite file, for one host."""
 
-    kind: Literal["embedded"] = "embedded"
+    kind: Literal["embedded"] = Field(default="embedded", description="the only one of this release")
     database: Path = Field(description="the SQLite file")
     root_key_file: Path = Field(description="32 bytes, raw or 64 hex digits, readable by the owner alone (mode 0600)")
 
@@ -118,42 +183,59 @@ class EmbeddedKmsSettings(Section):
 class CacheSettings(Section):
     """What may be kept in memory, and how long."""
 
-    unwrapped_keys: int = Field(10_000, ge=0, description="most data keys kept after the KMS opened them; 0: none")
+    unwrapped_keys: int = Field(
+        default=10_000, ge=0, description="most data keys kept once the KMS opened them; 0: none"
+    )
     unwrapped_key_lifetime: Seconds = Field(
-        60, description="how long an opened data key serves without asking the KMS again"
+        default=60, description="how long an opened data key serves without asking the KMS again"
     )
 
 
 class LimitsSettings(Section):
     """Bounds on what one proxy takes at once."""
 
-    requests: int = Field(1024, ge=1, description="requests in progress; beyond it 503 SlowDown")
-    lookups: int = Field(32, ge=1, description="concurrent look-ups of one listing")
+    requests: int = Field(default=1024, ge=1, description="requests in progress; beyond it 503 SlowDown")
+    lookups: int = Field(default=32, ge=1, description="concurrent look-ups of one listing")
     request_document: int = Field(
-        4 * 1024 * 1024, ge=1024, description="longest request document (Complete, Delete, …)"
+        default=4 * 1024 * 1024, ge=1024, description="longest request document (Complete, Delete, …)"
     )
-    header_bytes: int = Field(32 * 1024, ge=8192, description="longest request line or header")
-    body_timeout: Seconds = Field(300, description="longest silence of a client within a body")
-    idle_timeout: Seconds = Field(75, description="how long an idle client connection stays open")
-    drain_timeout: Seconds = Field(30, description="how long requests may go on after SIGTERM")
+    header_bytes: int = Field(default=32 * 1024, ge=8192, description="longest request line or header")
+    body_timeout: Seconds = Field(default=300, description="longest silence of a client within a body")
+    idle_timeout: Seconds = Field(default=75, description="how long an idle client connection stays open")
+    drain_timeout: Seconds = Field(default=30, description="how long requests may go on after SIGTERM")
 
 
 class LoggingSettings(Section):
     """The logs on standard error and the access log on standard output."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    access_log: bool = True
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least level written to standard error"
+    )
+    access_log: bool = Field(default=True, description="write the access log")
 
 
 class Settings(Section):
     """The whole configuration."""
 
-    listen: Listen = Field(default_factory=Listen)
+    listen: Listen = Listen()
     upstream: UpstreamSettings
-    state: StateSettings = Field(default_factory=StateSettings)
-    clients: ClientsSettings = Field(default_factory=ClientsSettings)
-    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
+    state: StateSettings = StateSettings()
+    clients: ClientsSettings = ClientsSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     kms: EmbeddedKmsSettings
-    cache: CacheSettings = Field(default_factory=CacheSettings)
-    limits: LimitsSettings = Field(default_factory=LimitsSettings)
-    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    cache: CacheSettings = CacheSettings()
+    limits: LimitsSettings = LimitsSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="after")
+    def _clients_are_known(self) -> Self:
+        if self.clients.trust_unsigned and not is_loopback(self.listen.address):
+            raise ValueError(
+                f"clients.trust_unsigned lets anybody in who reaches {self.listen.address}; "
+                "set listen.address to a loopback address, or give the clients credentials"
+            )
+        if not self.clients.credentials and not self.clients.trust_unsigned:
+            raise ValueError(
+                "clients.credentials is empty, so that no request could be served; add at least one access key"
+            )
+        return self
