@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from sseproxy.errors import SseProxyError
+from sseproxy.errors import RequestError, SseProxyError, UpstreamAnswered
 from sseproxy.model import Algorithm, Checksum, ChecksumAlgorithm, ChecksumType
 
 
@@ -69,6 +69,13 @@ class SseVocabulary:
     words: Mapping[Algorithm, str]
     legal_on: frozenset[Operation]  # operations whose requests may carry the headers
     echoed_on: frozenset[Operation]  # operations whose responses carry them
+    tolerated_on: frozenset[Operation] = frozenset()  # operations that ignore the headers instead of refusing them
+    refused_words: frozenset[str] = frozenset()  # algorithms that exist, but not here: NotImplemented
+    aliases: Mapping[str, str] = field(default_factory=dict)  # misspelled header, lower case -> the right one
+    data_algorithm_header: str | None = None  # the cipher of KMS objects, where a client may name it
+    data_algorithms: frozenset[str] = frozenset()  # words of that header that the protocol knows
+    bucket_key_header: str | None = None  # asks for fewer KMS calls: checked, without further effect
+    key_id_needs_kms: str = "A key id is only valid with KMS."  # what a key id without KMS is answered
     default_key_alias: str  # the CMK for KMS without a key id, created on first use
     prefix: str  # every request header that starts with it is ours and never reaches the backend
 
@@ -157,13 +164,15 @@ class CompletedUpload:
     etag: str  # without quotes
     url_encoded: bool
     checksum: Checksum | None = None
+    part_count: int | None = None  # shown behind a COMPOSITE checksum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class XmlShapes:
-    """The documents of a dialect. All take and give bytes; parsers raise `MalformedXml`.
+    """The documents of a dialect. All take and give bytes.
 
-    ETags are passed without quotes; quoting is the document's business.
+    Parsers of a client's document raise `MalformedXml` and other `RequestError`s, parsers of the storage's
+    `UpstreamError`. ETags are passed without quotes; quoting is the document's business.
     """
 
     render_error: Callable[
@@ -178,6 +187,7 @@ class XmlShapes:
     render_copied: Callable[[datetime, str, Checksum | None], bytes]  # last modified, etag
     render_copied_part: Callable[[datetime, str, Checksum | None], bytes]
     parse_copied: Callable[[bytes], tuple[datetime, str]]  # also raises UpstreamAnswered for an <Error> under 200
+    parse_completed: Callable[[bytes], str]  # the backend's Complete: its ETag, "" if none; UpstreamAnswered for <Error>
     render_parts: Callable[[PartsPage], bytes]
     parse_parts: Callable[
         [bytes], tuple[list[PartView], int | None]
@@ -206,6 +216,9 @@ class Dialect:
     xml: XmlShapes
     route: Callable[[str, str | None, str | None, Mapping[str, str], Mapping[str, str]], Operation]
     # ^ method, bucket, key, decoded query, headers
+    refusal: Callable[[str, str | None, str | None, Mapping[str, str], Mapping[str, str]], RequestError]
+    # ^ why `route` said REFUSE, in the client's words
+    check_names: Callable[[str | None, str | None], None]  # bucket, key; raises what is wrong with them
     kms_default_etag_opaque: bool  # whether KMS objects get an opaque ETag unless configured otherwise
     etag_upper_case: bool
     single_put_md5_header: bool  # Content-MD5 in answers for objects written in one request
@@ -221,6 +234,8 @@ class Dialect:
     error_in_head_header: str | None  # where HEAD errors carry the document (base64)
     answer_headers: Mapping[str, str]  # on every answer we make ourselves, e.g. Server
     http_date_in_answers: bool = True
+    copy_onto_itself_replaces: bool = False  # metadata is replaced whatever the directive says; never an illegal copy
+    copy_answers_not_modified: bool = False  # a copy whose source is not modified gives 304, else 412
     default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404
 
     def header(self, name: str) -> str:
@@ -242,7 +257,12 @@ class Dialect:
         return f'"{etag.upper() if self.etag_upper_case else etag}"'
 
     def error_code(self, error: SseProxyError) -> ErrorCode:
-        """Find the code for an error along its class hierarchy; total, because the root has one."""
+        """Find the code for an error along its class hierarchy; total, because the root has one.
+
+        What the storage answered keeps its own code and status.
+        """
+        if isinstance(error, UpstreamAnswered):
+            return ErrorCode(code=error.code, status=error.status)
         for cls in type(error).__mro__:
             if cls in self.errors:
                 return self.errors[cls]
