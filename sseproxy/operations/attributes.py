@@ -1,9 +1,10 @@
 """Finding out what an object is: its envelope, its key, and what its footer says (docs/format.md, "Reading")."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 from sseproxy.errors import EnvelopeRejected, FooterRejected, UpstreamAnswered, UpstreamError, UpstreamUnavailable
 from sseproxy.format import (
@@ -19,10 +20,15 @@ from sseproxy.format import (
     plaintext_size,
 )
 from sseproxy.model import ByteRange
-from sseproxy.operations.backend import Address, expect, object_request, refusal
+from sseproxy.operations.backend import Address, expect, object_request, set_range
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import bare_etag, client_etag
 from sseproxy.policy.encryption import rule_for
+from sseproxy.ports import UpstreamRequest
+
+MOST_TRIES = 4  # for an object that is overwritten again and again
+
+T = TypeVar("T")
 
 
 class Overwritten(UpstreamUnavailable):
@@ -97,8 +103,22 @@ class Opened:
 async def look(services: Services, address: Address) -> Opened | Unsealed:
     """HEAD an object and open it. One request to the storage if the envelope has the footer's copy, else two.
 
-    Raises `Overwritten` where it changed in between; see `look_again`.
+    Begins again, a few times, where the object changes in between; then raises `Overwritten`.
     """
+    return await settled(services, lambda: _look(services, address))
+
+
+async def settled(services: Services, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Return what `attempt` does, tried again where the object was overwritten under it."""
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return await attempt()
+        except Overwritten:
+            services.observer.count("reads_restarted")
+    return await attempt()
+
+
+async def _look(services: Services, address: Address) -> Opened | Unsealed:
     async with services.upstream.send(object_request(services, "HEAD", address)) as response:
         await expect(services, response, 200)
         found = Found(address=address, headers=response.headers, stored_size=length_of(response.headers))
@@ -155,22 +175,17 @@ async def _read_end(services: Services, found: Found, length: int) -> bytes:
     return end
 
 
-async def probe(services: Services, address: Address, *, raw_query: str, headers: Mapping[str, str]) -> Found | None:
+async def probe(services: Services, address: Address, request: UpstreamRequest) -> Found | None:
     """Read an object's end, and with it its headers, in one request; None where it is empty, so not sealed.
 
-    `raw_query` and `headers` are what else of the client's request concerns its answer.
+    `request` is what else of the client's request concerns the answer.
     """
-    request = object_request(services, "GET", address)
-    request.headers.extend(headers)
-    request.headers["Range"] = f"bytes=-{TAIL_READ}"
-    if services.dialect.range_behavior_header is not None:
-        name, value = services.dialect.range_behavior_header
-        request.headers[name] = value
-    async with services.upstream.send(replace(request, raw_query=raw_query)) as response:
+    headers = request.headers.copy()
+    set_range(services, headers, f"bytes=-{TAIL_READ}")
+    async with services.upstream.send(replace(request, headers=headers)) as response:
         if response.status == 416:
             return None
-        if response.status not in {200, 206}:
-            raise await refusal(services, response)
+        await expect(services, response, 200, 206)
         size = total_of(response.headers) if response.status == 206 else length_of(response.headers)
         # A storage may answer a suffix with the whole object; a large one is then asked for its end separately.
         end = await response.read(TAIL_READ) if response.status == 206 or size <= TAIL_READ else b""

@@ -1,7 +1,7 @@
 """What every operation is given: the ports, the settings it needs, and nothing else."""
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sseproxy.dialect.base import Dialect
 from sseproxy.operations.bucket_defaults import BucketDefaults
@@ -25,10 +25,10 @@ class Services:
     state: StateStore
     keyring: Keyring
     bucket_defaults: BucketDefaults
-    uploads: OpenUploads
     encryption: EncryptionSettings
     limits: LimitsSettings
     state_settings: StateSettings
     clock: Clock
     observer: Observer
     digest_pool: Executor
+    uploads: OpenUploads = field(default_factory=OpenUploads)

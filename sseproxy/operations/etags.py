@@ -26,3 +26,8 @@ def opaque_etag(backend_etag: str) -> str:
 def bare_etag(header: str | None) -> str:
     """Return an ETag header's value without quotes and weakness mark; empty where there is none."""
     return (header or "").removeprefix("W/").strip().strip('"')
+
+
+def is_named(tags: str, etag: str) -> bool:
+    """Whether an If-Match header's list names an ETag; quotes and case do not matter."""
+    return etag.lower() in {bare_etag(tag.strip()).lower() for tag in tags.split(",")}

@@ -4,9 +4,11 @@ Bodies are pulled: nothing is read until somebody asks for the next buffer, so a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import aclosing
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from sseproxy.exchange import Body
 from sseproxy.stage import Buffer, Stage
@@ -14,6 +16,15 @@ from sseproxy.wire.digests import Digests
 
 DIGEST_BATCH = 512 * 1024  # bytes handed to a thread at once: a hop costs about as much as 90 KiB of MD5
 INLINE_DIGEST = 64 * 1024  # bytes that are digested where they are, because the hop would cost more
+
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+async def in_thread(pool: Executor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a function that computes for long in a thread of `pool`."""
+    return await asyncio.get_running_loop().run_in_executor(pool, partial(function, *args, **kwargs))
 
 
 async def pump(source: Body, stage: Stage) -> Body:

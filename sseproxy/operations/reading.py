@@ -1,6 +1,6 @@
 """Plaintext of a sealed object as a stream: one backend request, resumed where the storage breaks off."""
 
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 
 from sseproxy.errors import UpstreamError, UpstreamUnavailable
@@ -71,7 +71,7 @@ async def plaintext(services: Services, opened: Opened, located: Located, stored
             opener.rewind()
             services.observer.count("backend_reads_resumed")
     if stored is not None:
-        await stored.stack.aclose()
+        await _let_go(stored)
     for out in opener.finish():
         yield out
 
@@ -92,3 +92,11 @@ async def _opened(source: Stored, opener: Opener, last: int) -> Body:
                 return
     if not opener.is_done:
         raise UpstreamUnavailable("The storage broke off within the object.")
+
+
+async def _let_go(stored: Stored) -> None:
+    """End an exchange of which nothing is wanted; a short rest is read, so that the connection can be used again."""
+    async with stored.stack:
+        if stored.end - stored.first <= MOST_DRAINED:
+            with suppress(UpstreamUnavailable):
+                await stored.response.read(MOST_DRAINED)

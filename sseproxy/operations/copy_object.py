@@ -1,0 +1,194 @@
+"""CopyObject: sealed to sealed by re-wrapping the key, without moving the data; anything else streamed.
+
+The storage copies the stored bytes and gets complete metadata with an envelope for the new name. It is told which
+state of the source is meant, so that an envelope never lands on other bytes (docs/format.md, "Copy").
+"""
+
+from dataclasses import replace
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from sseproxy.errors import FooterRejected, InvalidArgument, InvalidRequest
+from sseproxy.exchange import Request, Response
+from sseproxy.model import EtagMode, ObjectRef
+from sseproxy.operations.answers import digest_headers, shown_checksum, sse_headers
+from sseproxy.operations.assertions import Assertions
+from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, look, pinned, settled
+from sseproxy.operations.backend import Address, address_of, backend_query, refusal
+from sseproxy.operations.body_check import BodyCheck
+from sseproxy.operations.context import Services
+from sseproxy.operations.copy_source import (
+    NotModifiedCopy,
+    copy_source_header,
+    copy_source_of,
+    judge_source,
+    source_body,
+)
+from sseproxy.operations.deciding import decide_for, forwarded_headers, own_checksums
+from sseproxy.operations.plan import Plan, add_envelope, check_size
+from sseproxy.operations.storing import store
+from sseproxy.operations.write_conditions import write_conditions
+from sseproxy.policy.forwarding import to_client
+from sseproxy.ports import UpstreamRequest, UpstreamResponse
+
+_SYSTEM_METADATA = (
+    "Content-Type",
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Expires",
+)
+_MOST_DOCUMENT = 256 * 1024  # bytes of the storage's answer
+_NOTHING_CHANGES = (
+    "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
+    "metadata, storage class, website redirect location or encryption attributes."
+)
+_CHANGES = ("storage-class", "website-redirect-location", "checksum-algorithm")  # behind the dialect's prefix
+
+
+async def copy_object(services: Services, request: Request) -> Response:
+    """Serve CopyObject. The destination's footer has been verified when this returns."""
+    try:
+        return await settled(services, lambda: _copy(services, request))
+    except NotModifiedCopy:
+        return Response(status=304)
+
+
+async def _copy(services: Services, request: Request) -> Response:
+    source, destination = copy_source_of(services.dialect, request), address_of(request)
+    subject = await look(services, source)
+    judge_source(services.dialect, request, subject)
+    onto_itself = source.ref == destination.ref
+    if onto_itself:
+        await _check_change(services, request)
+    plan = Plan(
+        address=destination,
+        decision=await decide_for(services, request),
+        headers=_metadata(services, request, subject, onto_itself=onto_itself),
+        conditions=await write_conditions(services, request),
+        raw_query=backend_query(request),
+    )
+    if isinstance(subject, Opened):
+        answer = await _rewrapped(services, plan, subject)
+    else:
+        answer = await _streamed(services, plan, subject)
+    return await _answer(services, plan, subject, answer)
+
+
+async def _check_change(services: Services, request: Request) -> None:
+    """Raise `InvalidRequest` for a copy onto itself that changes nothing (S3 dossier §1.6)."""
+    dialect = services.dialect
+    directive = request.headers.get(dialect.header("metadata-directive"), "COPY")
+    if dialect.copy_onto_itself_replaces or directive.upper() == "REPLACE":
+        return
+    if any(dialect.header(name) in request.headers for name in _CHANGES):
+        return
+    if any(name.lower().startswith(dialect.sse.prefix) for name in request.headers):
+        return
+    if await services.bucket_defaults.get(request.bucket or "") is None:
+        raise InvalidRequest(_NOTHING_CHANGES)
+
+
+def _metadata(
+    services: Services, request: Request, subject: Opened | Unsealed, *, onto_itself: bool
+) -> CIMultiDict[str]:
+    """Return the complete metadata of the copy: the source's or the request's, beside what only the request says."""
+    dialect = services.dialect
+    headers = forwarded_headers(services, request)
+    for name in [name for name in headers if name.lower().startswith(dialect.header("copy-source"))]:
+        headers.popall(name, None)
+    directive = request.headers.get(dialect.header("metadata-directive"), "COPY")
+    if directive.upper() not in {"COPY", "REPLACE"}:
+        raise InvalidArgument(
+            "Unknown metadata directive.", ArgumentName=dialect.header("metadata-directive"), ArgumentValue=directive
+        )
+    headers.popall(dialect.header("metadata-directive"), None)
+    if onto_itself and dialect.copy_onto_itself_replaces:
+        # The request's metadata replaces the old, but a type that it does not name stays (OSS dossier §1.6).
+        if "Content-Type" in subject.found.headers:
+            headers.setdefault("Content-Type", subject.found.headers["Content-Type"])
+        return headers
+    return headers if directive.upper() == "REPLACE" else _with_metadata_of(services, headers, subject)
+
+
+def _with_metadata_of(services: Services, headers: CIMultiDict[str], subject: Opened | Unsealed) -> CIMultiDict[str]:
+    dialect = services.dialect
+    for name in [name for name in headers if _is_metadata(name, dialect.meta_prefix)]:
+        headers.popall(name, None)
+    for name, value in subject.found.headers.items():
+        if _is_metadata(name, dialect.meta_prefix) and name.lower() != dialect.envelope_header:
+            headers.add(name, value)
+    return headers
+
+
+def _is_metadata(name: str, meta_prefix: str) -> bool:
+    return name.title() in _SYSTEM_METADATA or name.lower().startswith(meta_prefix)
+
+
+async def _rewrapped(services: Services, plan: Plan, source: Opened) -> CIMultiDictProxy[str]:
+    """Let the storage copy the stored bytes under a new envelope. Returns the headers of its answer."""
+    dialect = services.dialect
+    ref = plan.address.ref
+    envelope = await services.keyring.rewrap(source.key, source.envelope, plan.decision, ObjectRef(ref.bucket, ref.key))
+    headers = plan.headers.copy()
+    headers.extend(plan.conditions)
+    add_envelope(dialect, headers, envelope)
+    headers[dialect.header("metadata-directive")] = "REPLACE"
+    headers[dialect.header("copy-source")] = copy_source_header(pinned(services, source.found))
+    headers[dialect.header("copy-source-if-match")] = f'"{source.found.backend_etag}"'
+    request = UpstreamRequest(
+        method="PUT",
+        bucket=ref.bucket,
+        raw_key=plan.address.raw_key,
+        raw_query=plan.raw_query,
+        headers=headers,
+        body=b"",
+        content_length=0,
+    )
+    async with services.upstream.send(request) as response:
+        if response.status != 200:
+            raise await _copy_refusal(services, response, source)
+        dialect.xml.parse_copied(await response.read(_MOST_DOCUMENT))  # raises for an error under 200
+        return response.headers
+
+
+async def _copy_refusal(services: Services, response: UpstreamResponse, source: Opened) -> Exception:
+    error = await refusal(services, response)
+    if response.status == 412:  # the client's condition on the destination, or ours on the source?
+        present = await look(services, source.found.address)
+        if present.found.backend_etag != source.found.backend_etag:
+            return Overwritten()
+    return error
+
+
+async def _streamed(services: Services, plan: Plan, source: Unsealed) -> CIMultiDictProxy[str]:
+    """Seal an object that is not, on its way through the proxy."""
+    check_size(services.dialect, source.size)
+    check = BodyCheck(
+        Assertions(length=source.size),
+        services.digest_pool,
+        md5=plan.decision.etag_mode is EtagMode.MD5,
+        algorithms=own_checksums(services),
+    )
+    body = await source_body(services, source)
+    stored = await store(services, plan, body, source.size, check)
+    return stored.headers
+
+
+async def _answer(services: Services, plan: Plan, source: Opened | Unsealed, answer: CIMultiDictProxy[str]) -> Response:
+    """Open what the destination now holds, and tell of it."""
+    dialect = services.dialect
+    version = answer.get(dialect.header("version-id"))
+    present = await look(services, Address(replace(plan.address.ref, version_id=version), plan.address.raw_key))
+    if not isinstance(present, Opened) or present.attributes is None:
+        raise FooterRejected("The copy cannot be opened.")
+    if isinstance(source, Opened) and present.attributes != source.attributes:
+        raise Overwritten("The storage copied other bytes than those that the envelope was made for.")
+    headers = to_client(answer, dialect, sealed=True)
+    headers.update(sse_headers(dialect, present.envelope))
+    headers.update(digest_headers(dialect, present.attributes))
+    headers["ETag"] = dialect.show_etag(present.etag)
+    document = dialect.xml.render_copied(present.found.last_modified, present.etag, shown_checksum(present.attributes))
+    headers["Content-Type"] = "application/xml"
+    return Response(status=200, headers=headers, body=document, content_length=len(document))

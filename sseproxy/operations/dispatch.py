@@ -1,0 +1,111 @@
+"""From an authenticated request to its handler, and what is refused on the way, whatever the operation."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from urllib.parse import unquote
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from sseproxy.dialect import DIALECTS
+from sseproxy.dialect.base import Dialect, Operation
+from sseproxy.dialect.sse_headers import check_sse_allowed
+from sseproxy.errors import AccessRefused, KeyTooLong, UnsupportedFeature
+from sseproxy.exchange import Request, Response
+from sseproxy.model import name_bytes
+from sseproxy.operations.abort_upload import abort_upload
+from sseproxy.operations.bucket_encryption import (
+    delete_bucket_encryption,
+    get_bucket_encryption,
+    put_bucket_encryption,
+)
+from sseproxy.operations.buckets import create_bucket, delete_bucket, list_buckets
+from sseproxy.operations.complete_upload import complete_upload
+from sseproxy.operations.context import Services
+from sseproxy.operations.copy_object import copy_object
+from sseproxy.operations.create_upload import create_upload
+from sseproxy.operations.delete_object import delete_object
+from sseproxy.operations.get_object import get_object
+from sseproxy.operations.head_object import get_object_meta, head_object
+from sseproxy.operations.list_objects import list_objects
+from sseproxy.operations.list_parts import list_parts
+from sseproxy.operations.passthrough import pass_on
+from sseproxy.operations.put_object import put_object
+from sseproxy.operations.upload_part import upload_part
+from sseproxy.operations.upload_part_copy import upload_part_copy
+from sseproxy.policy.forwarding import refuse_reserved
+
+Handler = Callable[[Services, Request], Awaitable[Response]]
+
+# Headers that a signed URL may carry in its query instead (S3 dossier §1.9); behind the dialect's prefix.
+_HOISTED = ("server-side-", "meta-", "checksum-", "sdk-checksum-", "acl", "grant-", "storage-class", "tagging")
+
+
+async def refuse(services: Services, request: Request) -> Response:
+    """Refuse what would show or store ciphertext as if it were plaintext. Raises `UnsupportedFeature`."""
+    raise UnsupportedFeature("This operation works on stored bytes, which are sealed here; it is not supported.")
+
+
+HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
+    {
+        Operation.LIST_BUCKETS: list_buckets,
+        Operation.CREATE_BUCKET: create_bucket,
+        Operation.HEAD_BUCKET: pass_on,
+        Operation.DELETE_BUCKET: delete_bucket,
+        Operation.LIST_OBJECTS: list_objects,
+        Operation.LIST_VERSIONS: list_objects,
+        Operation.LIST_UPLOADS: pass_on,
+        Operation.DELETE_OBJECTS: pass_on,
+        Operation.GET_BUCKET_ENCRYPTION: get_bucket_encryption,
+        Operation.PUT_BUCKET_ENCRYPTION: put_bucket_encryption,
+        Operation.DELETE_BUCKET_ENCRYPTION: delete_bucket_encryption,
+        Operation.PUT_OBJECT: put_object,
+        Operation.GET_OBJECT: get_object,
+        Operation.HEAD_OBJECT: head_object,
+        Operation.GET_OBJECT_META: get_object_meta,
+        Operation.DELETE_OBJECT: delete_object,
+        Operation.COPY_OBJECT: copy_object,
+        Operation.CREATE_UPLOAD: create_upload,
+        Operation.UPLOAD_PART: upload_part,
+        Operation.UPLOAD_PART_COPY: upload_part_copy,
+        Operation.COMPLETE_UPLOAD: complete_upload,
+        Operation.ABORT_UPLOAD: abort_upload,
+        Operation.LIST_PARTS: list_parts,
+        Operation.PASS: pass_on,
+        Operation.REFUSE: refuse,
+    }
+)
+
+
+async def handle(services: Services, request: Request) -> Response:
+    """Serve a request. Raises what the dialect has an error document for."""
+    dialect = services.dialect
+    request = unhoisted(dialect, request)
+    _guard_state(services, request)
+    refuse_reserved(request.headers, DIALECTS)
+    if request.key is not None and len(name_bytes(request.key)) > dialect.limits.longest_key:
+        raise KeyTooLong
+    operation = dialect.route(request.method, request.bucket, request.key, request.query, request.headers)
+    check_sse_allowed(dialect, operation, request.headers)
+    return await HANDLERS[operation](services, request)
+
+
+def unhoisted(dialect: Dialect, request: Request) -> Request:
+    """Return the request with the headers that its query carries put where headers belong; a real header wins."""
+    names = tuple(map(dialect.header, _HOISTED))
+    hoisted = [(name, value) for name, value in request.query.items() if name.lower().startswith(names)]
+    if not hoisted:
+        return request
+    headers, query = CIMultiDict(request.headers), CIMultiDict(request.query)
+    for name, value in hoisted:
+        headers.setdefault(name, value)
+        query.popall(name, None)
+    return replace(request, headers=CIMultiDictProxy(headers), query=CIMultiDictProxy(query))
+
+
+def _guard_state(services: Services, request: Request) -> None:
+    """Raise `AccessRefused` where the state bucket is named, as the bucket or as a copy's source."""
+    source = request.headers.get(services.dialect.header("copy-source"), "")
+    source_bucket = unquote(source).removeprefix("/").partition("/")[0]
+    if services.state_settings.bucket in {request.bucket, source_bucket}:
+        raise AccessRefused

@@ -1,0 +1,75 @@
+"""GetObject: find, judge, locate, open, trim, answer.
+
+A whole object costs one request to the storage where its envelope has the footer's copy, else two; a range costs
+two. The body request carries the storage's ETag, so that two versions never mix; where the object is overwritten in
+between, everything begins again.
+"""
+
+from contextlib import AsyncExitStack
+
+from sseproxy.exchange import Body, Request, Response
+from sseproxy.format import Attributes, locate, whole
+from sseproxy.operations.attributes import Found, Opened, length_of, look, open_found, probe, settled
+from sseproxy.operations.backend import address_of, expect
+from sseproxy.operations.bodies import collect, start
+from sseproxy.operations.context import Services
+from sseproxy.operations.ranges import Wanted, asks_for_some, requested_part, wanted_of
+from sseproxy.operations.reading import Stored, plaintext
+from sseproxy.operations.unsealed import send_some, send_whole
+from sseproxy.operations.viewing import judge, read_request, view_response
+
+_HELD_ANSWER = 64 * 1024  # bytes of plaintext up to which a body is verified whole before the answer begins
+
+
+async def get_object(services: Services, request: Request) -> Response:
+    """Serve GetObject. The first frame has been verified when this returns."""
+    requested_part(request)  # refuses nonsense before anything is asked
+    attempt = _get_some if asks_for_some(request) else _get_whole
+    return await settled(services, lambda: attempt(services, request))
+
+
+async def _get_whole(services: Services, request: Request) -> Response:
+    async with AsyncExitStack() as stack:
+        response = await stack.enter_async_context(services.upstream.send(read_request(services, request, "GET")))
+        await expect(services, response, 200)
+        size = length_of(response.headers)
+        found = Found(address=address_of(request), headers=response.headers, stored_size=size)
+        subject = await open_found(services, found)
+        refused = judge(services, request, subject)
+        if refused is not None:
+            return refused
+        if isinstance(subject, Opened):
+            answer = view_response(services, request, subject, Wanted())
+            located = whole(_attributes(subject))
+            body = plaintext(services, subject, located, Stored(response, stack.pop_all(), 0, size))
+            answer.body = await _begun(body, located.take)
+            return answer
+        return await send_whole(services, subject, Stored(response, stack.pop_all(), 0, size))
+
+
+async def _get_some(services: Services, request: Request) -> Response:
+    address = address_of(request)
+    found = await probe(services, address, read_request(services, request, "GET"))
+    subject = await (look(services, address) if found is None else open_found(services, found))
+    refused = judge(services, request, subject)
+    if refused is not None:
+        return refused
+    if not isinstance(subject, Opened):
+        return await send_some(services, request, subject)
+    wanted = wanted_of(services.dialect, request, subject)
+    answer = view_response(services, request, subject, wanted)
+    attributes = _attributes(subject)
+    located = whole(attributes) if wanted.range is None else locate(wanted.range, attributes)
+    answer.body = await _begun(plaintext(services, subject, located), located.take)
+    return answer
+
+
+def _attributes(opened: Opened) -> Attributes:
+    if opened.attributes is None:
+        raise AssertionError("a body is only read of an object whose footer could be read")
+    return opened.attributes
+
+
+async def _begun(body: Body, length: int) -> bytes | Body:
+    """Return a short body whole and verified, of a long one at least the first frame."""
+    return await collect(body, length) if length <= _HELD_ANSWER else await start(body)

@@ -1,0 +1,38 @@
+"""PutObject: decide, seal, send, answer."""
+
+from sseproxy.errors import MissingContentLength
+from sseproxy.exchange import Request, Response
+from sseproxy.model import EtagMode
+from sseproxy.operations.answers import written_headers
+from sseproxy.operations.backend import address_of, backend_query
+from sseproxy.operations.body_check import check_of_request
+from sseproxy.operations.context import Services
+from sseproxy.operations.deciding import decide_for, forwarded_headers, own_checksums
+from sseproxy.operations.plan import Plan, check_size
+from sseproxy.operations.storing import store
+from sseproxy.operations.write_conditions import write_conditions
+from sseproxy.policy.forwarding import to_client
+
+
+async def put_object(services: Services, request: Request) -> Response:
+    """Serve PutObject. Everything that can be refused without the body is refused before it is read."""
+    if request.content_length is None and not services.dialect.chunked_upload_allowed:
+        raise MissingContentLength
+    if request.content_length is not None:
+        check_size(services.dialect, request.content_length)
+    headers = forwarded_headers(services, request)
+    decision = await decide_for(services, request)
+    check = check_of_request(
+        services, request, md5=decision.etag_mode is EtagMode.MD5, algorithms=own_checksums(services)
+    )
+    plan = Plan(
+        address=address_of(request),
+        decision=decision,
+        headers=headers,
+        conditions=await write_conditions(services, request),
+        raw_query=backend_query(request),
+    )
+    stored = await store(services, plan, request.body, request.content_length, check)
+    answer = to_client(stored.headers, services.dialect, sealed=True)
+    answer.update(written_headers(services.dialect, stored.envelope, stored.attributes, stored.etag))
+    return Response(status=200, headers=answer)

@@ -1,0 +1,141 @@
+"""Storing a body of unknown length: an internal multipart upload, one segment per part.
+
+To the client it is an object written in one request: no part count, the plain MD5 as ETag (docs/format.md, "Stored
+size"). The upload is completed only after the whole body has been verified, and aborted on any failure.
+"""
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from sseproxy.errors import EntityTooLarge, SseProxyError
+from sseproxy.exchange import Body
+from sseproxy.format import Attributes, DataKey, Envelope, SegmentEntry, SegmentSealer, closing, segment_stored_size
+from sseproxy.model import Layout
+from sseproxy.operations.backend import expect
+from sseproxy.operations.bodies import PartCutter
+from sseproxy.operations.body_check import BodyCheck
+from sseproxy.operations.context import Services
+from sseproxy.operations.etags import bare_etag
+from sseproxy.operations.plan import Plan, StoredObject, add_envelope, largest_plaintext
+from sseproxy.operations.sealing import attributes_of, entry_of
+from sseproxy.operations.uploads import upload_query
+from sseproxy.ports import UpstreamRequest
+
+PART = 16 * 1024 * 1024  # bytes of plaintext in a part; 10,000 of them are far beyond what one request may store
+_ABORT_TIMEOUT_S = 10
+_DOCUMENT = 256 * 1024  # bytes of the storage's answers
+
+
+async def store_in_parts(services: Services, plan: Plan, body: Body, check: BodyCheck) -> StoredObject:
+    """Seal and store a body as it comes, whatever its length. Closes `body`."""
+    async with aclosing(body):
+        key, envelope = await services.keyring.draw(plan.decision, plan.address.ref, Layout.MULTIPART)
+        upload_id = await _create(services, plan, envelope)
+        work = _Work(services, plan, key, envelope, check, upload_id)
+        try:
+            attributes = await work.send_all(body)
+            answer = await work.complete()
+        except BaseException:
+            await work.abort()
+            raise
+    return StoredObject(envelope=envelope, attributes=attributes, headers=answer)
+
+
+async def _create(services: Services, plan: Plan, envelope: Envelope) -> str:
+    headers = plan.headers.copy()
+    add_envelope(services.dialect, headers, envelope)
+    request = UpstreamRequest(
+        method="POST",
+        bucket=plan.address.ref.bucket,
+        raw_key=plan.address.raw_key,
+        raw_query="uploads",
+        headers=headers,
+        body=b"",
+        content_length=0,
+    )
+    async with services.upstream.send(request) as response:
+        await expect(services, response, 200)
+        return services.dialect.xml.parse_created_upload(await response.read(_DOCUMENT))
+
+
+@dataclass(slots=True)
+class _Work:
+    """One internal upload on its way."""
+
+    services: Services
+    plan: Plan
+    key: DataKey
+    envelope: Envelope
+    check: BodyCheck
+    upload_id: str
+    entries: list[SegmentEntry] = field(default_factory=list)
+    backend_etags: list[str] = field(default_factory=list)
+    attributes: Attributes | None = None
+
+    async def send_all(self, body: Body) -> Attributes:
+        """Send part after part until the body has ended and is verified; the last one closes the object."""
+        cutter = PartCutter(body, PART)
+        while self.attributes is None:
+            number = len(self.entries) + 1
+            request = self._request("PUT", number)
+            request.body = self._sealed_part(cutter, number)
+            async with self.services.upstream.send(request) as response:
+                await expect(self.services, response, 200)
+                self.backend_etags.append(bare_etag(response.headers.get("ETag")))
+        return self.attributes
+
+    async def complete(self) -> CIMultiDictProxy[str]:
+        """Make the parts an object; returns the headers of the storage's answer."""
+        request = self._request("POST", None)
+        request.headers.extend(self.plan.conditions)
+        request.body = self.services.dialect.xml.render_complete_request(list(enumerate(self.backend_etags, 1)))
+        request.content_length = len(request.body)
+        async with self.services.upstream.send(request) as response:
+            await expect(self.services, response, 200)
+            # Raises for an <Error> under 200 (S3 dossier §7.6).
+            etag = self.services.dialect.xml.parse_completed(await response.read(_DOCUMENT))
+            headers = CIMultiDict(response.headers)
+            headers.setdefault("ETag", etag)
+            return CIMultiDictProxy(headers)
+
+    async def abort(self) -> None:
+        """Remove what was sent, as far as the storage is there to do so."""
+        with suppress(SseProxyError, TimeoutError):
+            async with asyncio.timeout(_ABORT_TIMEOUT_S), self.services.upstream.send(self._request("DELETE", None)):
+                pass
+
+    def _request(self, method: str, number: int | None) -> UpstreamRequest:
+        return UpstreamRequest(
+            method=method,
+            bucket=self.plan.address.ref.bucket,
+            raw_key=self.plan.address.raw_key,
+            raw_query=upload_query(self.upload_id, number),
+            headers=CIMultiDict(),
+        )
+
+    async def _sealed_part(self, cutter: PartCutter, number: int) -> Body:
+        sealer = SegmentSealer(self.key, number)
+        largest = largest_plaintext(self.services.dialect.limits.largest_stored_object)
+        async with aclosing(cutter.part()) as part:
+            async for data in part:
+                await self.check.add(data)
+                if self.check.plaintext_size > largest:
+                    raise EntityTooLarge(MaxSizeAllowed=str(largest))
+                for out in sealer.feed(data):
+                    yield out
+        if not cutter.ended:
+            for out in sealer.finish():
+                yield out
+            self.entries.append(entry_of(sealer, number))
+            return
+        facts = await self.check.verified()
+        for out in sealer.finish():
+            yield out
+        self.entries.append(entry_of(sealer, number))
+        self.attributes = attributes_of(Layout.MULTIPART, facts, self.entries, self.plan.decision.etag_mode)
+        sealed_so_far = sum(segment_stored_size(entry.plaintext_size) for entry in self.entries)
+        for out in closing(self.key, self.attributes, self.envelope, sealed_so_far=sealed_so_far):
+            yield out

@@ -1,0 +1,54 @@
+"""Conditions on what is there before a write (S3 dossier §5.5).
+
+`If-None-Match: *` is the storage's to decide. `If-Match` names an ETag that clients know, so the object is looked at
+and the condition rewritten to the storage's own ETag, which then decides without a race.
+"""
+
+from multidict import CIMultiDict
+
+from sseproxy.errors import PreconditionFailed, UnsupportedFeature
+from sseproxy.exchange import Request
+from sseproxy.model import ObjectRef
+from sseproxy.operations.attributes import look
+from sseproxy.operations.backend import Address, address_of
+from sseproxy.operations.context import Services
+from sseproxy.operations.etags import is_named
+
+_VALUE_REFUSED = "We don't accept the provided value of {} header for this API"
+_SEVERAL_REFUSED = "Multiple conditional request headers present in the request"
+
+
+async def write_conditions(services: Services, request: Request) -> CIMultiDict[str]:
+    """Return the conditions to send to the storage with the request that makes the object.
+
+    Raises `PreconditionFailed`, `UnsupportedFeature`, and what the storage says of an object that is not there.
+    """
+    headers: CIMultiDict[str] = CIMultiDict()
+    none_match, match = request.headers.get("If-None-Match"), request.headers.get("If-Match")
+    if none_match is not None and match is not None:
+        raise UnsupportedFeature(Header="If-Match,If-None-Match", additionalMessage=_SEVERAL_REFUSED)
+    if none_match is not None:
+        if none_match.strip() != "*":
+            raise _refused("If-None-Match")
+        headers["If-None-Match"] = "*"
+    if match is not None:
+        headers["If-Match"] = await _rewritten(services, request, match)
+    forbid_overwrite = services.dialect.header("forbid-overwrite")
+    if forbid_overwrite in request.headers:
+        headers[forbid_overwrite] = request.headers[forbid_overwrite]
+    return headers
+
+
+async def _rewritten(services: Services, request: Request, match: str) -> str:
+    if match.strip() == "*":
+        raise _refused("If-Match")
+    named = address_of(request)
+    current = Address(ObjectRef(named.ref.bucket, named.ref.key), named.raw_key)
+    present = await look(services, current)
+    if not is_named(match, present.etag):
+        raise PreconditionFailed(Condition="If-Match")
+    return f'"{present.found.backend_etag}"'
+
+
+def _refused(header: str) -> UnsupportedFeature:
+    return UnsupportedFeature(Header=header, additionalMessage=_VALUE_REFUSED.format(header))
