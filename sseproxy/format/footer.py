@@ -13,11 +13,9 @@ from sseproxy.errors import FooterRejected
 from sseproxy.format import layout
 from sseproxy.format.attributes import (
     MOST_TABLE,
-    OTHER_ATTRIBUTES,
     Attributes,
     check_attributes,
     pack_attributes,
-    table_length,
     unpack_attributes,
 )
 from sseproxy.format.envelope import Envelope, recovery_bytes
@@ -104,7 +102,7 @@ def closing(key: DataKey, attributes: Attributes, envelope: Envelope, *, sealed_
     recovery = recovery_bytes(envelope)
     packed = _packed(attributes)
     spare = room - _NONCE - len(packed) - TAG - TAIL
-    if spare < 0:
+    if spare < 0:  # cannot be (docs/format.md, "Stored size"); an object of another size would be lost
         raise ValueError("The segments leave no room for the footer.")
     if len(recovery) > min(spare, _MOST_RECOVERY):
         recovery = b""
@@ -146,13 +144,8 @@ def open_footer_copy(key: DataKey, envelope: Envelope, *, stored_size: int | Non
 
 
 def _packed(attributes: Attributes) -> bytes:
-    check_attributes(attributes)
-    packed = pack_attributes(attributes)
-    if len(packed) - table_length(attributes) >= OTHER_ATTRIBUTES:
-        raise ValueError("The attributes take more room than the format gives them.")
-    if _NONCE + len(packed) + TAG > LONGEST_FOOTER:
-        raise ValueError("The segment table is too long for the format.")
-    return packed
+    check_attributes(attributes)  # bounds every field, and with them the footer's length
+    return pack_attributes(attributes)
 
 
 def _seal(key: DataKey, packed: bytes, recovery_length: int) -> tuple[bytes, bytes]:

@@ -42,7 +42,10 @@ class Located:
 
 
 def locate(wanted: ByteRange, attributes: Attributes) -> Located:
-    """Return where the wanted plaintext lies. Raises `ValueError` where the object does not reach that far."""
+    """Return where the wanted plaintext lies. Raises `ValueError` where the object does not reach that far.
+
+    The attributes must have been checked: no segment but the last is empty.
+    """
     if not 0 <= wanted.first <= wanted.last < attributes.plaintext_size:
         raise ValueError("The range lies outside the object.")
     segments = attributes.segments
@@ -54,8 +57,6 @@ def locate(wanted: ByteRange, attributes: Attributes) -> Located:
     ranges = []
     for position in range(first, last + 1):
         entry = segments[position]
-        if entry.plaintext_size == 0:
-            raise ValueError("Only the last segment may be empty.")
         from_byte = max(wanted.first - starts[position], 0)
         to_byte = min(wanted.last - starts[position], entry.plaintext_size - 1)
         ranges.append(_stored_range(entry, offset, from_byte // FRAME, to_byte // FRAME))

@@ -83,11 +83,11 @@ class Opener:
         return view[wanted:]
 
     def _collect(self, buffer: Buffer, opened: list[Buffer]) -> None:
+        # Every buffer holds at least one frame that was asked for, so none is trimmed to nothing.
         view = memoryview(buffer)[self._skip :][: self._take]
-        self._skip -= min(self._skip, len(buffer))
+        self._skip = 0
         self._take -= len(view)
-        if view:
-            opened.append(view)
+        opened.append(view)
 
     def _next_range(self) -> None:
         ended = self._ranges[self._index]

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Sequence
-from itertools import islice
 
 from sseproxy.errors import SegmentTruncated
 from sseproxy.format.attributes import SegmentEntry
@@ -121,5 +120,4 @@ class SegmentOpener:
 
 
 def _batches(pieces: Sequence[memoryview]) -> Sequence[Sequence[memoryview]]:
-    rest = iter(pieces)
-    return list(iter(lambda: list(islice(rest, _FRAMES_AT_ONCE)), []))
+    return [pieces[at : at + _FRAMES_AT_ONCE] for at in range(0, len(pieces), _FRAMES_AT_ONCE)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sseproxy.format import Attributes, SegmentEntry, check_attributes, check_attributes_room
+from sseproxy.format import LONGEST_FOOTER, Attributes, SegmentEntry, check_attributes, check_attributes_room
 from sseproxy.format.attributes import pack_attributes, table_length, unpack_attributes
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, Layout
 
@@ -120,6 +120,7 @@ def test_ten_thousand_segments_with_the_widest_checksums_fill_the_table() -> Non
     attributes = replace(PARTS, plaintext_size=M * 10_000, segments=segments, part_count=10_000)
 
     assert table_length(attributes) == 720_000
+    assert 28 + len(pack_attributes(attributes)) <= LONGEST_FOOTER
     assert unpack_attributes(pack_attributes(attributes)) == attributes
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from struct import pack
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from sseproxy.format import (
     segment_stored_size,
     stored_size,
 )
+from sseproxy.format.attributes import pack_attributes
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, Layout
 from tests.format.sealing import envelope_for, fixed_bytes, joined, seal, seal_single
 
@@ -237,6 +239,23 @@ def test_closing_refuses_segments_that_are_not_those_of_the_attributes(differenc
 def test_closing_refuses_another_layout() -> None:
     with pytest.raises(ValueError, match="layouts"):
         closing(KEY, SINGLE, envelope_for(KEY, Layout.MULTIPART), sealed_so_far=segment_stored_size(5))
+
+
+def test_closing_never_makes_an_object_of_another_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sseproxy.format.layout._FIXED", 100)
+
+    with pytest.raises(ValueError, match="no room"):
+        closing(KEY, SINGLE, ENVELOPE, sealed_so_far=segment_stored_size(5))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80", pack_attributes(replace(SINGLE, plaintext_size=6))])
+def test_a_sealed_footer_that_makes_no_sense_is_refused(content: bytes) -> None:
+    # Nobody without the key can make one; a sealer with a mistake could.
+    tail = pack(">IHBB8s", 28 + max(len(content), 1), 0, 1, 0, b"sseproxy")
+    footer = bytes(12) + AESGCM(KEY.footer_key).encrypt(bytes(12), content or b"?", tail)
+
+    with pytest.raises(FooterRejected, match="not valid"):
+        open_footer(KEY, ENVELOPE, footer, tail, stored_size=None)
 
 
 def test_contradicting_attributes_are_not_sealed() -> None:

@@ -45,6 +45,7 @@ def test_no_two_purposes_share_a_key() -> None:
     ]
 
     assert len(set(derived)) == len(derived)
+    assert key.suite is Suite.AES_256_GCM
 
 
 def test_the_commitment_accepts_its_own_key_alone() -> None:

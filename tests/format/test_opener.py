@@ -94,6 +94,21 @@ def test_the_position_after_a_part_is_the_next_parts_first_frame() -> None:
     assert opener.position == first.length + SALT
 
 
+def test_a_salt_may_come_in_pieces_of_its_own() -> None:
+    sealed = OBJECTS["three parts"]
+    located = whole(sealed.attributes)
+    assert located.stored is not None
+    opener = Opener(sealed.key, located)
+    end = located.ranges[0].offset + located.ranges[0].length
+
+    opened = joined(opener.feed(sealed.stored[located.stored.first : end]))
+    assert opener.feed(sealed.stored[end : end + 10]) == []
+    assert opener.feed(sealed.stored[end + 10 : end + SALT]) == []
+    opened += joined(opener.feed(sealed.stored[end + SALT : located.stored.last + 1]))
+
+    assert opened == sealed.plain
+
+
 def test_a_salt_in_the_body_is_never_believed() -> None:
     sealed = OBJECTS["five parts"]
     stored = bytearray(sealed.stored)

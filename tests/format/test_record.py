@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sseproxy.errors import StateRejected
-from sseproxy.format import MOST_RECORD_TEXT, DataKey, PartRecord, open_record, seal_record
+from sseproxy.format import MOST_RECORD_TEXT, DataKey, PartRecord, lp, open_record, record, seal_record
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType
 
 KEY = DataKey(bytes(range(32)))
@@ -123,6 +124,18 @@ def test_a_record_cannot_change_its_part_number() -> None:
 
     with pytest.raises(StateRejected):
         open_record(KEY, "00002" + text[5:], **PLACE)
+
+
+def test_a_record_sealed_under_another_number_than_its_own_is_refused() -> None:
+    # Nobody without the key can make one; a sealer with a mistake could.
+    salt, number = bytes(32), 2
+    names = (b"b", b"k/\xc3\xa4\xff", b"u-1")
+    aad = b"".join(map(lp, names)) + number.to_bytes(4, "big")
+    sealed = salt + AESGCM(KEY.record_key(salt)).encrypt(bytes(12), record._pack(SMALL), aad)
+    text = urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+    with pytest.raises(StateRejected):
+        open_record(KEY, f"00002/{text}", **PLACE)
 
 
 def test_no_character_of_the_text_can_change() -> None:
