@@ -5,8 +5,9 @@ from base64 import b64encode
 from multidict import CIMultiDict
 
 from sseproxy.dialect.base import Dialect
+from sseproxy.dialect.sse_headers import render_sse
 from sseproxy.format import Attributes, Envelope, PartRecord
-from sseproxy.model import Algorithm, Checksum, ChecksumAlgorithm, ChecksumType, Layout
+from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, Layout
 from sseproxy.operations.uploads import Upload
 
 Headers = CIMultiDict[str]
@@ -14,11 +15,7 @@ Headers = CIMultiDict[str]
 
 def sse_headers(dialect: Dialect, envelope: Envelope) -> Headers:
     """Return the encryption headers: the algorithm in the dialect's word, and the CMK of every KMS object."""
-    headers: Headers = CIMultiDict()
-    headers[dialect.sse.algorithm_header] = dialect.sse.words[envelope.algorithm]
-    if envelope.algorithm is Algorithm.KMS:
-        headers[dialect.sse.key_id_header] = envelope.key_id
-    return headers
+    return CIMultiDict(render_sse(envelope.algorithm, envelope.key_id, dialect.sse))
 
 
 def written_headers(dialect: Dialect, envelope: Envelope, attributes: Attributes, etag: str) -> Headers:

@@ -1,9 +1,9 @@
 """Operations on buckets that concern encryption: create, delete, list."""
 
-from sseproxy.dialect.sse_headers import parse_sse
 from sseproxy.exchange import Request, Response
 from sseproxy.operations.backend import expect
 from sseproxy.operations.context import Services
+from sseproxy.operations.deciding import requested_encryption
 from sseproxy.operations.passthrough import passed_request, relay
 from sseproxy.policy.forwarding import to_client
 
@@ -12,7 +12,7 @@ _MOST_LISTING = 16 * 1024 * 1024  # bytes of a listing of buckets
 
 async def create_bucket(services: Services, request: Request) -> Response:
     """Serve CreateBucket. Encryption headers, where the dialect takes them here, become the bucket's default."""
-    requested = parse_sse(services.dialect, request.headers)
+    requested = requested_encryption(services, request)
     response = await relay(services, await passed_request(services, request))
     if requested is not None and request.bucket is not None:
         await services.bucket_defaults.put(request.bucket, requested)

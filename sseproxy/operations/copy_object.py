@@ -24,11 +24,11 @@ from sseproxy.operations.copy_source import (
     judge_source,
     source_body,
 )
-from sseproxy.operations.deciding import decide_for, forwarded_headers, own_checksums
+from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.plan import Plan, add_envelope, check_size
 from sseproxy.operations.storing import store
 from sseproxy.operations.write_conditions import write_conditions
-from sseproxy.policy.forwarding import to_client
+from sseproxy.policy.forwarding import to_backend, to_client
 from sseproxy.ports import UpstreamRequest, UpstreamResponse
 
 _SYSTEM_METADATA = (
@@ -95,7 +95,7 @@ def _metadata(
 ) -> CIMultiDict[str]:
     """Return the complete metadata of the copy: the source's or the request's, beside what only the request says."""
     dialect = services.dialect
-    headers = forwarded_headers(services, request)
+    headers = to_backend(request.headers, dialect)
     for name in [name for name in headers if name.lower().startswith(dialect.header("copy-source"))]:
         headers.popall(name, None)
     directive = request.headers.get(dialect.header("metadata-directive"), "COPY")
@@ -144,7 +144,6 @@ async def _rewrapped(services: Services, plan: Plan, source: Opened) -> CIMultiD
         raw_query=plan.raw_query,
         headers=headers,
         body=b"",
-        content_length=0,
     )
     async with services.upstream.send(request) as response:
         if response.status != 200:

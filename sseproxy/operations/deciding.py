@@ -2,8 +2,8 @@
 
 from multidict import CIMultiDict
 
+from sseproxy.dialect.base import SseRequest
 from sseproxy.dialect.sse_headers import parse_sse
-from sseproxy.errors import UnsupportedFeature
 from sseproxy.exchange import Request
 from sseproxy.format import Envelope
 from sseproxy.model import ChecksumAlgorithm
@@ -12,37 +12,25 @@ from sseproxy.operations.plan import add_envelope
 from sseproxy.policy.encryption import EncryptionDecision, decide, rule_for
 from sseproxy.policy.forwarding import to_backend
 
-# Features that would store something else than the body, or tell somebody else of the sealed one.
-_REFUSED_HEADERS = ("write-offset-bytes", "callback", "callback-var")
-_REFUSED_PARAMETERS = ("callback", "callback-var")
-
 
 async def decide_for(services: Services, request: Request) -> EncryptionDecision:
     """Return how the object that a request writes is encrypted: request, else bucket default, else configuration."""
     bucket = request.bucket or ""
-    requested = parse_sse(services.dialect, request.headers)
     default = await services.bucket_defaults.get(bucket)
-    return decide(requested, default, rule_for(services.encryption, bucket), services.dialect)
+    rule = rule_for(services.encryption, bucket)
+    return decide(requested_encryption(services, request), default, rule, services.dialect)
 
 
-def forwarded_headers(services: Services, request: Request) -> CIMultiDict[str]:
-    """Return the client's headers that go up with an object: never its encryption, digests or conditions.
-
-    Raises `UnsupportedFeature` for what cannot be done with a sealed body.
-    """
+def requested_encryption(services: Services, request: Request) -> SseRequest | None:
+    """Return what a request says of its encryption; raises where it may not say it, or says nonsense."""
     dialect = services.dialect
-    for name in map(dialect.header, _REFUSED_HEADERS):
-        if name in request.headers:
-            raise UnsupportedFeature(Header=name)
-    for name in _REFUSED_PARAMETERS:
-        if name in request.query:
-            raise UnsupportedFeature(Header=name)
-    return to_backend(request.headers, dialect)
+    operation = dialect.route(request.method, request.bucket, request.key, request.query, request.headers)
+    return parse_sse(request.headers, request.query, operation, dialect)
 
 
 def object_headers(services: Services, request: Request, envelope: Envelope) -> CIMultiDict[str]:
     """Return what goes up with an object, its envelope included. Raises `MetadataTooLarge`."""
-    headers = forwarded_headers(services, request)
+    headers = to_backend(request.headers, services.dialect)
     add_envelope(services.dialect, headers, envelope)
     return headers
 

@@ -9,10 +9,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.dialect import DIALECTS
 from sseproxy.dialect.base import Dialect, Operation
-from sseproxy.dialect.sse_headers import check_sse_allowed
-from sseproxy.errors import AccessRefused, KeyTooLong, UnsupportedFeature
+from sseproxy.dialect.sse_headers import parse_sse
+from sseproxy.errors import AccessRefused
 from sseproxy.exchange import Request, Response
-from sseproxy.model import name_bytes
 from sseproxy.operations.abort_upload import abort_upload
 from sseproxy.operations.bucket_encryption import (
     delete_bucket_encryption,
@@ -42,8 +41,8 @@ _HOISTED = ("server-side-", "meta-", "checksum-", "sdk-checksum-", "acl", "grant
 
 
 async def refuse(services: Services, request: Request) -> Response:
-    """Refuse what would show or store ciphertext as if it were plaintext. Raises `UnsupportedFeature`."""
-    raise UnsupportedFeature("This operation works on stored bytes, which are sealed here; it is not supported.")
+    """Refuse what would show or store ciphertext as if it were plaintext; raises the reason."""
+    raise services.dialect.refusal(request.method, request.bucket, request.key, request.query, request.headers)
 
 
 HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
@@ -83,10 +82,9 @@ async def handle(services: Services, request: Request) -> Response:
     request = unhoisted(dialect, request)
     _guard_state(services, request)
     refuse_reserved(request.headers, DIALECTS)
-    if request.key is not None and len(name_bytes(request.key)) > dialect.limits.longest_key:
-        raise KeyTooLong
+    dialect.check_names(request.bucket, request.key)
     operation = dialect.route(request.method, request.bucket, request.key, request.query, request.headers)
-    check_sse_allowed(dialect, operation, request.headers)
+    parse_sse(request.headers, request.query, operation, dialect)  # refuses what is not allowed here
     return await HANDLERS[operation](services, request)
 
 

@@ -15,6 +15,7 @@ from sseproxy.operations.bodies import collect, start
 from sseproxy.operations.context import Services
 from sseproxy.operations.ranges import Wanted, asks_for_some, requested_part, wanted_of
 from sseproxy.operations.reading import Stored, plaintext
+from sseproxy.operations.symlinks import target_of
 from sseproxy.operations.unsealed import send_some, send_whole
 from sseproxy.operations.viewing import judge, read_request, view_response
 
@@ -32,6 +33,9 @@ async def _get_whole(services: Services, request: Request) -> Response:
     async with AsyncExitStack() as stack:
         response = await stack.enter_async_context(services.upstream.send(read_request(services, request, "GET")))
         await expect(services, response, 200)
+        target = await target_of(services, request, response.headers)
+        if target is not None:
+            return await _get_whole(services, target)
         size = length_of(response.headers)
         found = Found(address=address_of(request), headers=response.headers, stored_size=size)
         subject = await open_found(services, found)
@@ -50,6 +54,9 @@ async def _get_whole(services: Services, request: Request) -> Response:
 async def _get_some(services: Services, request: Request) -> Response:
     address = address_of(request)
     found = await probe(services, address, read_request(services, request, "GET"))
+    target = await target_of(services, request, found.headers) if found is not None else None
+    if target is not None:
+        return await _get_some(services, target)
     subject = await (look(services, address) if found is None else open_found(services, found))
     refused = judge(services, request, subject)
     if refused is not None:

@@ -9,6 +9,7 @@ from sseproxy.operations.attributes import Found, Opened, Unsealed, length_of, o
 from sseproxy.operations.backend import address_of, backend_query, expect
 from sseproxy.operations.context import Services
 from sseproxy.operations.ranges import requested_part, wanted_of
+from sseproxy.operations.symlinks import target_of
 from sseproxy.operations.viewing import judge, read_request, view_response
 from sseproxy.policy.forwarding import to_client
 from sseproxy.wire.byte_ranges import content_range
@@ -38,6 +39,9 @@ async def _head(services: Services, request: Request) -> Response:
     wanted = replace(read_request(services, request, "HEAD"), raw_query=backend_query(request, without=_DECIDED_HERE))
     async with services.upstream.send(wanted) as response:
         await expect(services, response, 200)
+        target = await target_of(services, request, response.headers)
+        if target is not None:
+            return await _head(services, target)
         size = length_of(response.headers)
         found = Found(address=address_of(request), headers=response.headers, stored_size=size)
     subject = await open_found(services, found, is_archive_shown=True)

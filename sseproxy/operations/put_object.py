@@ -7,11 +7,11 @@ from sseproxy.operations.answers import written_headers
 from sseproxy.operations.backend import address_of, backend_query
 from sseproxy.operations.body_check import check_of_request
 from sseproxy.operations.context import Services
-from sseproxy.operations.deciding import decide_for, forwarded_headers, own_checksums
+from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.plan import Plan, check_size
 from sseproxy.operations.storing import store
 from sseproxy.operations.write_conditions import write_conditions
-from sseproxy.policy.forwarding import to_client
+from sseproxy.policy.forwarding import to_backend, to_client
 
 
 async def put_object(services: Services, request: Request) -> Response:
@@ -20,7 +20,7 @@ async def put_object(services: Services, request: Request) -> Response:
         raise MissingContentLength
     if request.content_length is not None:
         check_size(services.dialect, request.content_length)
-    headers = forwarded_headers(services, request)
+    headers = to_backend(request.headers, services.dialect)
     decision = await decide_for(services, request)
     check = check_of_request(
         services, request, md5=decision.etag_mode is EtagMode.MD5, algorithms=own_checksums(services)

@@ -53,7 +53,7 @@ async def plaintext(services: Services, opened: Opened, located: Located, stored
     opener = Opener(opened.key, located)
     resumes_left = MOST_RESUMES
     progress = 0
-    while wanted is not None and not opener.is_done:
+    while wanted is not None and opener.resume_offset <= wanted.last:
         try:
             source = stored or await fetch(services, opened, ByteRange(opener.resume_offset, wanted.last))
             stored = None

@@ -54,7 +54,6 @@ async def _create(services: Services, plan: Plan, envelope: Envelope) -> str:
         raw_query="uploads",
         headers=headers,
         body=b"",
-        content_length=0,
     )
     async with services.upstream.send(request) as response:
         await expect(services, response, 200)
@@ -80,8 +79,7 @@ class _Work:
         cutter = PartCutter(body, PART)
         while self.attributes is None:
             number = len(self.entries) + 1
-            request = self._request("PUT", number)
-            request.body = self._sealed_part(cutter, number)
+            request = self._request("PUT", number, self._sealed_part(cutter, number))
             async with self.services.upstream.send(request) as response:
                 await expect(self.services, response, 200)
                 self.backend_etags.append(bare_etag(response.headers.get("ETag")))
@@ -89,10 +87,9 @@ class _Work:
 
     async def complete(self) -> CIMultiDictProxy[str]:
         """Make the parts an object; returns the headers of the storage's answer."""
-        request = self._request("POST", None)
+        document = self.services.dialect.xml.render_complete_request(list(enumerate(self.backend_etags, 1)))
+        request = self._request("POST", None, document)
         request.headers.extend(self.plan.conditions)
-        request.body = self.services.dialect.xml.render_complete_request(list(enumerate(self.backend_etags, 1)))
-        request.content_length = len(request.body)
         async with self.services.upstream.send(request) as response:
             await expect(self.services, response, 200)
             # Raises for an <Error> under 200 (S3 dossier §7.6).
@@ -107,13 +104,13 @@ class _Work:
             async with asyncio.timeout(_ABORT_TIMEOUT_S), self.services.upstream.send(self._request("DELETE", None)):
                 pass
 
-    def _request(self, method: str, number: int | None) -> UpstreamRequest:
+    def _request(self, method: str, number: int | None, body: bytes | Body | None = None) -> UpstreamRequest:
         return UpstreamRequest(
             method=method,
             bucket=self.plan.address.ref.bucket,
             raw_key=self.plan.address.raw_key,
             raw_query=upload_query(self.upload_id, number),
-            headers=CIMultiDict(),
+            body=body,
         )
 
     async def _sealed_part(self, cutter: PartCutter, number: int) -> Body:
