@@ -4,7 +4,6 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import quote, unquote_plus
 
 from multidict import CIMultiDict
 
@@ -13,6 +12,7 @@ from sseproxy.exchange import Request
 from sseproxy.model import ByteRange, ObjectRef
 from sseproxy.operations.context import Services
 from sseproxy.ports import UpstreamRequest, UpstreamResponse
+from sseproxy.signing.canonical import decode_value, encode_value
 
 _MOST_DOCUMENT = 256 * 1024  # bytes of an error document that are read
 
@@ -84,7 +84,7 @@ class Address:
 
 def version_query(version_id: str | None) -> str:
     """Return the query that names a version; empty for None."""
-    return "" if version_id is None else f"versionId={quote(version_id, safe='-_.~')}"
+    return "" if version_id is None else f"versionId={encode_value(version_id)}"
 
 
 def address_of(request: Request) -> Address:
@@ -101,7 +101,7 @@ def backend_query(request: Request, *, without: Collection[str] = ()) -> str:
     """
     kept = []
     for pair in request.raw_query.split("&"):
-        name = unquote_plus(pair.partition("=")[0], errors="surrogateescape")
+        name = decode_value(pair.partition("=")[0])
         if name in request.query and name.lower() not in without:
             kept.append(pair)
     return "&".join(kept)

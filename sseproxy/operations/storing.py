@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from hashlib import md5
 
 from multidict import CIMultiDictProxy
@@ -14,6 +15,7 @@ from multidict import CIMultiDictProxy
 from sseproxy.exchange import Body
 from sseproxy.format import (
     Attributes,
+    DataKey,
     Envelope,
     SegmentSealer,
     closing,
@@ -33,6 +35,8 @@ from sseproxy.operations.storing_parts import store_in_parts
 from sseproxy.ports import UpstreamRequest
 from sseproxy.stage import Buffer
 
+Drawn = tuple[DataKey, Envelope]
+
 
 async def store(services: Services, plan: Plan, body: Body, length: int | None, check: BodyCheck) -> StoredObject:
     """Seal `body` and store it. Closes `body`.
@@ -41,37 +45,45 @@ async def store(services: Services, plan: Plan, body: Body, length: int | None, 
     upload where it is longer than 1 MiB. Raises `EntityTooLarge` before the body is read where that can be known,
     what `BodyCheck.verified` raises, and the storage's refusal.
     """
+    draw = partial(services.keyring.draw, plan.decision, plan.address.ref, Layout.SINGLE)
     async with aclosing(body):
-        if length is not None and length > MOST_HELD:
+        if length is not None:
             check_size(services.dialect, length)
-            return await _store_streamed(services, plan, body, length, check)
+            drawn = await draw()  # before the body: what the key service refuses, nobody sends in vain
+            if length > MOST_HELD:
+                return await _store_streamed(services, plan, drawn, body, length, check)
+            buffers, _ = await collect_head(body, MOST_HELD)
+            return await _store_held(services, plan, drawn, buffers, check)
         buffers, ended = await collect_head(body, MOST_HELD)
         if ended:
-            return await _store_held(services, plan, buffers, check)
+            return await _store_held(services, plan, await draw(), buffers, check)
         return await store_in_parts(services, plan, preceded(buffers, body), check)
 
 
-async def _store_held(services: Services, plan: Plan, buffers: Iterable[Buffer], check: BodyCheck) -> StoredObject:
+async def _store_held(
+    services: Services, plan: Plan, drawn: Drawn, buffers: Iterable[Buffer], check: BodyCheck
+) -> StoredObject:
     for data in buffers:
         await check.add(data)
     facts = await check.verified()
-    decision = plan.decision
-    key, envelope = await services.keyring.draw(decision, plan.address.ref, Layout.SINGLE)
-    sealed = seal_whole(key, envelope, buffers, facts, decision.etag_mode)
+    key, envelope = drawn
+    sealed = seal_whole(key, envelope, buffers, facts, plan.decision.etag_mode)
     headers = plan.headers.copy()
     headers["Content-MD5"] = await _content_md5(services, sealed.stored)
     answer = await _put(services, replace(plan, headers=headers), sealed.envelope, sealed.stored, len(sealed.stored))
     return StoredObject(envelope=envelope, attributes=sealed.attributes, headers=answer)
 
 
-async def _store_streamed(services: Services, plan: Plan, body: Body, length: int, check: BodyCheck) -> StoredObject:
-    key, envelope = await services.keyring.draw(plan.decision, plan.address.ref, Layout.SINGLE)
+async def _store_streamed(
+    services: Services, plan: Plan, drawn: Drawn, body: Body, length: int, check: BodyCheck
+) -> StoredObject:
+    key, envelope = drawn
     sealer = SegmentSealer(key, 1)
     known: list[Attributes] = []
 
     def close(facts: BodyFacts) -> Iterable[Buffer]:
         known.append(attributes_of(Layout.SINGLE, facts, [entry_of(sealer, 1)], plan.decision.etag_mode))
-        return closing(key, known[0], envelope, sealed_so_far=segment_stored_size(length))
+        return closing(key, known[0], envelope, sealed_so_far=segment_stored_size(facts.plaintext_size))
 
     sealed = seal_segment(body, sealer, check, close)
     answer = await _put(services, plan, envelope, sealed, stored_size(length))

@@ -22,6 +22,7 @@ from sseproxy.ports import UpstreamRequest
 from sseproxy.wire.byte_ranges import content_range
 from sseproxy.wire.conditions import Failed, NotModified, evaluate, parse_conditions
 
+_CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
 _KEPT_WHEN_NOT_MODIFIED = ("Last-Modified", "Cache-Control", "Expires", "Vary")
 _ANONYMOUS_OVERRIDES = "Request specific response headers cannot be used for anonymous GET requests."
 
@@ -48,6 +49,8 @@ def judge(services: Services, request: Request, subject: Opened | Unsealed) -> R
 
     Raises `PreconditionFailed`.
     """
+    if not any(name in request.headers for name in _CONDITIONS):
+        return None
     conditions = parse_conditions(request.headers)
     verdict = evaluate(conditions, subject.etag, subject.found.last_modified)
     if isinstance(verdict, Failed):
