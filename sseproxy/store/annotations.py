@@ -9,7 +9,7 @@ from aiohttp import web
 from sseproxy.store.answers import answer, xml_answer
 from sseproxy.store.conditions import write_check
 from sseproxy.store.faults import Fault
-from sseproxy.store.objects import check_key, check_version, discard
+from sseproxy.store.objects import check_version, discard
 from sseproxy.store.receive import read_document
 from sseproxy.store.records import BucketRow, Metadata, ObjectRow
 from sseproxy.store.service import Call, Service, now_ms
@@ -147,7 +147,9 @@ async def get_attributes(service: Service, call: Call) -> web.StreamResponse:
     wanted = {item.strip() for value in call.headers.getall("x-amz-object-attributes", []) for item in value.split(",")}
     if not wanted - {""}:
         raise Fault("InvalidArgument", "x-amz-object-attributes header is required")
-    checksums: list[Node] = [(f"Checksum{name.upper()}", text.partition("-")[0]) for name, text in metadata.checksums.items()]
+    checksums: list[Node] = [
+        (f"Checksum{name.upper()}", text.partition("-")[0]) for name, text in metadata.checksums.items()
+    ]
     parts: list[Node] = [
         (
             "Part",
@@ -175,7 +177,6 @@ async def get_attributes(service: Service, call: Call) -> web.StreamResponse:
 
 async def put_symlink(service: Service, call: Call) -> web.StreamResponse:
     """OSS PutSymlink: an object without bytes that stands for another key of the bucket."""
-    check_key(call)
     service.bucket(call.bucket)
     target = unquote_to_bytes(call.header("symlink-target") or "")
     if not target:

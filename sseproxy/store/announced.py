@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict
 
 from sseproxy.store.digests import SIZES, Digested
 from sseproxy.store.faults import Fault
@@ -48,7 +48,7 @@ class Announced:
         return self.md5 is not None or self.algorithm is not None
 
 
-def announced(wire: Wire, headers: CIMultiDictProxy[str], sha256: bytes | None) -> Announced:
+def announced(wire: Wire, headers: CIMultiDict[str], sha256: bytes | None) -> Announced:
     """Read the digests in the headers; raises `Fault` where one is malformed."""
     md5 = _content_md5(headers.get("Content-MD5"))
     if wire.name == "oss":
@@ -102,7 +102,7 @@ def parse_checksum(algorithm: str, value: str, message: str | None = None) -> by
     return raw
 
 
-def _checksum_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+def _checksum_headers(headers: CIMultiDict[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers.items():
         lower = name.lower()

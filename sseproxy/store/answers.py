@@ -35,9 +35,7 @@ def answer(call: Call, status: int = 200, headers: Mapping[str, str] | None = No
     return web.Response(status=status, headers=full, body=body or None)
 
 
-def xml_answer(
-    call: Call, root: str, nodes: Iterable[Node], headers: Mapping[str, str] | None = None
-) -> web.Response:
+def xml_answer(call: Call, root: str, nodes: Iterable[Node], headers: Mapping[str, str] | None = None) -> web.Response:
     """Return 200 with an XML document in the dialect's namespace."""
     body = document(root, nodes, call.wire.namespace)
     return answer(call, headers={"Content-Type": "application/xml", **(headers or {})}, body=body)

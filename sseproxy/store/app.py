@@ -1,6 +1,7 @@
 """The HTTP shell of the store: one handler for everything, below it the operations."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -35,10 +36,9 @@ async def _serve(service: Service, raw: web.BaseRequest) -> web.StreamResponse:
         wire, verified = authenticate(service, raw, target)
         headers = effective_headers(raw, target, wire)
         payload = payload_form(verified.claim, headers)
-        call = Call(
-            raw=raw, wire=wire, target=target, headers=headers, verified=verified, payload=payload, host=host
-        )
+        call = Call(raw=raw, wire=wire, target=target, headers=headers, verified=verified, payload=payload, host=host)
         refuse_encryption(call)
+        _check_nothing(call)
         response = await route(call)(service, call)
         if not raw.content.is_eof():
             response.force_close()
@@ -53,9 +53,19 @@ async def _serve(service: Service, raw: web.BaseRequest) -> web.StreamResponse:
         if raw.transport is not None:
             raw.transport.abort()
         return web.Response()
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever went wrong, the client gets an answer and the log the reason
         _log.exception("request failed: %s %s", raw.method, raw.raw_path)
         return fault_answer(raw, wire, Fault("InternalError"), call)
+
+
+def _check_nothing(call: Call) -> None:
+    """Check the digest of a body that there is none of: operations without a body do not read it."""
+    if call.payload.sha256 is None or not call.raw.content.is_eof():
+        return
+    nothing = hashlib.sha256().digest()
+    if call.payload.sha256 != nothing and call.raw.headers.get("Content-Length", "0") == "0":
+        details = {"ClientComputedContentSHA256": call.payload.sha256.hex(), "S3ComputedContentSHA256": nothing.hex()}
+        raise Fault("XAmzContentSHA256Mismatch", details=details)
 
 
 @asynccontextmanager
@@ -63,7 +73,6 @@ async def open_service(
     data: Path, credentials: Mapping[str, str], *, region: str = "us-east-1", durable: bool = False
 ) -> AsyncGenerator[Service, None]:
     """Open the directory, after removing what a killed process left; raises `files.StoreInUse`."""
-    data.mkdir(parents=True, exist_ok=True)
     files = Files(data, durable=durable)
     try:
         index = Index(data / "index.sqlite3", durable=durable)

@@ -8,8 +8,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from sseproxy import errors
-from sseproxy.signing.claims import Claim, Scheme, SignedRequest, find_claim
-from sseproxy.signing.verify import Verified, verify
+from sseproxy.signing.claims import Claim, Scheme, SignedRequest, Verified
+from sseproxy.signing.find import find_claim
+from sseproxy.signing.verify import verify
 from sseproxy.store.faults import Fault
 from sseproxy.store.service import Payload, Service
 from sseproxy.store.target import Target
@@ -27,7 +28,8 @@ _ECDSA = frozenset({"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", "STREAMING-AWS4-
 _BAD_FORM = (
     "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
     "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
-    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid "
+    "sha256 value."
 )
 _NAMES: Mapping[type[errors.SseProxyError], str] = {
     errors.AuthenticationMalformed: "AuthorizationHeaderMalformed",

@@ -79,6 +79,8 @@ async def head_bucket(service: Service, call: Call) -> web.StreamResponse:
 async def delete_bucket(service: Service, call: Call) -> web.StreamResponse:
     """Delete an empty bucket; its unfinished uploads go with it."""
     service.bucket(call.bucket)
+    if call.wire.name == "oss" and next(service.index.uploads(call.bucket, b"", "", None), None) is not None:
+        raise Fault("BucketNotEmpty", details={"BucketName": call.bucket})
     leftovers = [
         part.body
         for upload in service.index.uploads(call.bucket, b"", "", None)

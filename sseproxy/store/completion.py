@@ -62,20 +62,28 @@ async def complete_upload(service: Service, call: Call) -> web.StreamResponse:
     loop = asyncio.get_running_loop()
     try:
         joined = await loop.run_in_executor(service.pool, service.files.join, pieces)
-    except FileNotFoundError as problem:
-        raise Fault("InvalidPart", details={"UploadId": name}) from problem
+    except FileNotFoundError:
+        return _overtaken(service, call, name, body)
     try:
         row = _row(service, call, upload, used, finished, joined)
         memory = hashlib.sha256(body).digest(), json.dumps([getattr(finished, slot) for slot in Finished.__slots__])
         same, old, bodies = service.index.finish_upload(row, name, used, check, memory)
-        if not same:
-            raise Fault("InvalidPart", details={"UploadId": name})
     except BaseException:
         service.files.remove([joined])
         raise
+    if not same:
+        service.files.remove([joined, row.meta])
+        return _overtaken(service, call, name, body)
     discard(service, old)
     service.files.remove(bodies)
     return _answer(call, finished)
+
+
+def _overtaken(service: Service, call: Call, upload: str, body: bytes) -> web.StreamResponse:
+    """Answer where the upload or one of its parts changed meanwhile."""
+    if service.index.upload(call.bucket, call.key, upload) is None:
+        return _again(service, call, upload, body)
+    raise Fault("InvalidPart", details={"UploadId": upload})
 
 
 def _again(service: Service, call: Call, upload: str, body: bytes) -> web.StreamResponse:
@@ -85,9 +93,7 @@ def _again(service: Service, call: Call, upload: str, body: bytes) -> web.Stream
     return _answer(call, Finished(**dict(zip(Finished.__slots__, json.loads(memory[1]), strict=True))))
 
 
-def _chosen(
-    service: Service, call: Call, upload: UploadRow, body: bytes
-) -> tuple[Sequence[PartRow], Sequence[Named]]:
+def _chosen(service: Service, call: Call, upload: UploadRow, body: bytes) -> tuple[Sequence[PartRow], Sequence[Named]]:
     stored = {part.number: part for part in service.index.parts(upload.upload)}
     if call.wire.name == "oss" and (call.header("complete-all") or "").lower() == "yes":
         if body:

@@ -13,7 +13,7 @@ from sseproxy.store.digests import SIZES, Digested, Digests
 from sseproxy.store.faults import Fault
 from sseproxy.store.files import Files, read_through
 from sseproxy.store.multipart import find_upload, keep_part, part_number
-from sseproxy.store.objects import check_key, discard
+from sseproxy.store.objects import discard
 from sseproxy.store.ranges import copy_span
 from sseproxy.store.receive import read_document
 from sseproxy.store.records import Metadata, ObjectRow, b64
@@ -34,20 +34,14 @@ def _source(service: Service, call: Call) -> ObjectRow:
     """Return the object that the copy is from; its conditions hold."""
     text = call.header("copy-source") or ""
     path, _, query = text.partition("?")
-    bucket, slash, key = path.removeprefix("/").partition("/")
-    if path.startswith("/") or slash:
-        version = query.removeprefix("versionId=")
-    else:
-        bucket, slash, key = unquote_to_bytes(path).decode("utf-8", "surrogateescape").partition("/")
-        version = query.removeprefix("versionId=")
+    decoded = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
+    bucket, _, key = decoded.removeprefix(b"/").partition(b"/")
+    details = {"ArgumentName": call.wire.prefix + "copy-source", "ArgumentValue": text}
     if not bucket or not key:
-        details = {"ArgumentName": call.wire.prefix + "copy-source", "ArgumentValue": text}
         raise Fault("InvalidArgument", _FORM, details=details)
-    if query and version != "null":
-        details = {"ArgumentName": call.wire.prefix + "copy-source", "ArgumentValue": text}
+    if query not in ("", "versionId=null"):
         raise Fault("InvalidArgument", "Invalid version id specified", details=details)
-    name = unquote_to_bytes(bucket).decode("utf-8", "surrogateescape")
-    source = service.object(name, unquote_to_bytes(key.encode("utf-8", "surrogateescape")))
+    source = service.object(bucket.decode("utf-8", "surrogateescape"), key)
     check_copy_source(call, source)
     return source
 
@@ -84,7 +78,6 @@ def _traits(call: Call, source: ObjectRow, metadata: Metadata) -> Traits:
 
 async def copy_object(service: Service, call: Call) -> web.StreamResponse:
     """Make a copy of an object under the key, atomically."""
-    check_key(call)
     service.bucket(call.bucket)
     await read_document(service, call)
     try:

@@ -34,7 +34,9 @@ CREATE TABLE IF NOT EXISTS finished (
 CREATE TABLE IF NOT EXISTS configurations (
     bucket TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (bucket, name)) WITHOUT ROWID;
 """
-_OBJECT = "bucket, key, body, meta, size, etag, modified, kind, storage_class, checksum_algorithm, checksum_type, acl, tags"
+_OBJECT = (
+    "bucket, key, body, meta, size, etag, modified, kind, storage_class, checksum_algorithm, checksum_type, acl, tags"
+)
 _PART = "upload, number, body, size, md5, crc64, modified, checksums"
 FINISHED_KEPT_MS = 24 * 3600 * 1000
 
@@ -131,9 +133,7 @@ class Index:
             self._write_object(row)
         return old
 
-    def delete_object(
-        self, bucket: str, key: bytes, check: Callable[[ObjectRow | None], None]
-    ) -> ObjectRow | None:
+    def delete_object(self, bucket: str, key: bytes, check: Callable[[ObjectRow | None], None]) -> ObjectRow | None:
         """Delete the object and return it; `check` sees it first and may raise."""
         with self._transaction() as db:
             old = self.object(bucket, key)

@@ -11,9 +11,8 @@ from sseproxy.store.answers import answer, xml_answer
 from sseproxy.store.conditions import write_check
 from sseproxy.store.digests import FULL_OBJECT_ONLY, SIZES, Digested
 from sseproxy.store.faults import Fault
-from sseproxy.store.objects import check_key
 from sseproxy.store.pages import Page, after_marker, page_of, whole_number
-from sseproxy.store.receive import announced_length, receive
+from sseproxy.store.receive import announced_length, read_document, receive
 from sseproxy.store.records import PartRow, UploadRow, b64
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.target import name_bytes
@@ -26,8 +25,8 @@ _PART_NUMBER = "Part number must be an integer between 1 and 10000, inclusive"
 
 async def create_upload(service: Service, call: Call) -> web.StreamResponse:
     """Begin an upload: everything about the object but its bytes is fixed here."""
-    check_key(call)
     service.bucket(call.bucket)
+    await read_document(service, call)
     traits = read_traits(call)
     write_check(call)
     algorithm, kind = _checksum_choice(call)
@@ -62,8 +61,12 @@ def _checksum_choice(call: Call) -> tuple[str, str]:
     if kind not in ("", "COMPOSITE", "FULL_OBJECT"):
         raise Fault("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
     kind = kind or ("FULL_OBJECT" if algorithm == FULL_OBJECT_ONLY else "COMPOSITE")
-    if (kind == "COMPOSITE") == (algorithm == FULL_OBJECT_ONLY) or (kind == "FULL_OBJECT" and algorithm.startswith("sha")):
-        raise Fault("InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm.")
+    if (kind == "COMPOSITE") == (algorithm == FULL_OBJECT_ONLY) or (
+        kind == "FULL_OBJECT" and algorithm.startswith("sha")
+    ):
+        raise Fault(
+            "InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
+        )
     return algorithm, kind
 
 

@@ -1,6 +1,6 @@
 """PutObject, GetObject, HeadObject, DeleteObject."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -14,6 +14,7 @@ from sseproxy.store.receive import Received, announced_length, receive
 from sseproxy.store.records import Metadata, ObjectRow, b64
 from sseproxy.store.send import send_file
 from sseproxy.store.service import Call, Service, now_ms
+from sseproxy.store.target import name_bytes
 from sseproxy.store.texts import http_date
 from sseproxy.store.traits import Traits, load_tags, read_traits, shown_class
 
@@ -26,11 +27,10 @@ _OVERRIDES = {
     "response-content-encoding": "Content-Encoding",
 }
 _BOTH = "Cannot specify both Range header and partNumber query parameter"
-NOTHING: Mapping[str, str] = {}
 
 
 def check_key(call: Call) -> None:
-    """Check that the key may be written."""
+    """Check that the key may name an object."""
     if len(call.key) > call.wire.most_key_bytes:
         details = {"Size": str(len(call.key)), "MaxSizeAllowed": str(call.wire.most_key_bytes)}
         raise Fault("KeyTooLongError", details=details if call.wire.name == "s3" else None)
@@ -48,7 +48,6 @@ def check_version(call: Call) -> None:
 
 async def put_object(service: Service, call: Call) -> web.StreamResponse:
     """Store the body under the key, atomically."""
-    check_key(call)
     service.bucket(call.bucket)
     traits = read_traits(call)
     wanted = announced(call.wire, call.headers, call.payload.sha256)
@@ -108,14 +107,15 @@ def discard(service: Service, old: ObjectRow | None) -> None:
 async def get_object(service: Service, call: Call) -> web.StreamResponse:
     """Answer GET and HEAD on an object."""
     check_version(call)
-    row = _resolve(service, call)
-    metadata = service.metadata(row)
+    row, metadata = _resolve(service, call)
     headers = object_headers(call, row, metadata)
     verdict = judge(call.headers, call.wire.etag(row.etag), row.modified)
     if verdict.failed:
         raise failed(verdict.failed)
     if verdict.not_modified:
-        kept = {name: headers[name] for name in ("ETag", "Last-Modified", "Cache-Control", "Expires") if name in headers}
+        kept = {
+            name: headers[name] for name in ("ETag", "Last-Modified", "Cache-Control", "Expires") if name in headers
+        }
         return answer(call, 304, kept)
     span = _span(call, row, metadata, headers)
     if _shows_checksum(call, row, span):
@@ -136,16 +136,20 @@ async def get_object(service: Service, call: Call) -> web.StreamResponse:
     )
 
 
-def _resolve(service: Service, call: Call) -> ObjectRow:
+def _resolve(service: Service, call: Call) -> tuple[ObjectRow, Metadata]:
+    """Return the object and its metadata; a symlink shows its own headers over the bytes of its target."""
     row = service.object(call.bucket, call.key)
+    metadata = service.metadata(row)
     if row.kind != "Symlink":
-        return row
-    target = service.index.object(call.bucket, (service.metadata(row).symlink or "").encode("utf-8", "surrogateescape"))
+        return row, metadata
+    target = service.index.object(call.bucket, name_bytes(metadata.symlink or ""))
     if target is None:
         raise Fault("SymlinkTargetNotExist")
     if target.kind == "Symlink":
         raise Fault("InvalidTargetType")
-    return target
+    behind = service.metadata(target)
+    shown = replace(target, kind="Symlink", modified=max(row.modified, target.modified), tags=row.tags)
+    return shown, replace(behind, headers=metadata.headers, user=metadata.user)
 
 
 def object_headers(call: Call, row: ObjectRow, metadata: Metadata) -> CIMultiDict[str]:

@@ -50,13 +50,13 @@ def page_of(
         rows, position = fetch(position, end), None
         for row in rows:
             if len(items) == most:
-                return Page(items, bool(most), row.key)
+                return Page(items, truncated=most > 0, resume=row.key)
             group = _group(row.key, prefix, delimiter)
             items.append(row if group is None else group)
             if group is not None:
                 position = successor(group)
                 break
-    return Page(items, False, b"")
+    return Page(items, truncated=False, resume=b"")
 
 
 def _group(key: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:

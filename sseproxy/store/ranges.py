@@ -75,5 +75,7 @@ def copy_span(call: Call, header: str | None, size: int) -> Span:
     if first >= size:
         raise Fault("InvalidRequest", "The specified copy range is invalid for the source object size")
     if last >= size:
-        raise Fault("InvalidArgument", f"Range specified is not valid for source object of size: {size}", details=details)
+        raise Fault(
+            "InvalidArgument", f"Range specified is not valid for source object of size: {size}", details=details
+        )
     return Span(first, last - first + 1)

@@ -35,7 +35,9 @@ def announced_length(call: Call) -> int | None:
 
     Raises `Fault` MissingContentLength or EntityTooLarge.
     """
-    text = call.headers.get("x-amz-decoded-content-length") if call.payload.framed else call.headers.get("Content-Length")
+    text = (
+        call.headers.get("x-amz-decoded-content-length") if call.payload.framed else call.headers.get("Content-Length")
+    )
     if text is None:
         if call.wire.name == "oss" and "Transfer-Encoding" in call.headers:
             return None
@@ -67,9 +69,7 @@ async def receive(
     return Received(name, digested)
 
 
-async def _spool(
-    service: Service, call: Call, descriptor: int, digests: Digests
-) -> tuple[Digested, Mapping[str, str]]:
+async def _spool(service: Service, call: Call, descriptor: int, digests: Digests) -> tuple[Digested, Mapping[str, str]]:
     decoder = _decoder(call)
     loop = asyncio.get_running_loop()
     batch: list[Buffer] = []
@@ -121,13 +121,13 @@ class _Signatures:
         self._signer.verify_chunk(sha256.hex(), signature)
 
     def trailer(self, trailers: Mapping[str, str], signature: str) -> None:
-        self._signer.verify_trailer(trailers, signature)
+        self._signer.verify_trailers(trailers, signature)
 
 
 def _decoder(call: Call) -> AwsChunked | None:
     if not call.payload.framed:
         return None
-    signatures = _Signatures(ChunkSigner.of(call.verified)) if call.payload.signed else None
+    signatures = _Signatures(ChunkSigner.after(call.verified)) if call.payload.signed else None
     return AwsChunked(signatures, trailing=call.payload.trailing)
 
 

@@ -11,12 +11,48 @@ Handler = Callable[[Service, Call], Awaitable[Answer]]
 
 _STREAMED = frozenset({objects.put_object, multipart.upload_part})
 _UNKNOWN = frozenset(
-    """
-    accessPoint analytics annotation append asyncFetch attributes cname comp delete encryption img intelligent-tiering
-    inventory legal-hold live metadataTable metrics metaQuery process qos renameObject requestPayment resourceGroup
-    restore retention rtc seal select session sequential style torrent udf vod worm wormExtend wormId x-oss-async-process
-    x-oss-batchGet x-oss-process x-oss-rename
-    """.split()
+    {
+        "accessPoint",
+        "analytics",
+        "annotation",
+        "append",
+        "asyncFetch",
+        "attributes",
+        "cname",
+        "comp",
+        "delete",
+        "encryption",
+        "img",
+        "intelligent-tiering",
+        "inventory",
+        "legal-hold",
+        "live",
+        "metadataTable",
+        "metrics",
+        "metaQuery",
+        "process",
+        "qos",
+        "renameObject",
+        "requestPayment",
+        "resourceGroup",
+        "restore",
+        "retention",
+        "rtc",
+        "seal",
+        "select",
+        "session",
+        "style",
+        "torrent",
+        "udf",
+        "vod",
+        "worm",
+        "wormExtend",
+        "wormId",
+        "x-oss-async-process",
+        "x-oss-batchGet",
+        "x-oss-process",
+        "x-oss-rename",
+    }
 )
 """Sub-resources that change what a request means; without a route of their own they are refused, never ignored."""
 
@@ -79,6 +115,7 @@ def route(call: Call) -> Handler:
 
 
 def _object_route(call: Call) -> Handler:
+    objects.check_key(call)
     table = _OBJECT | (_S3_OBJECT if call.wire.name == "s3" else _OSS_OBJECT)
     handler = _pick(call, table, "OBJECT")
     if call.header("copy-source") is not None:
@@ -105,6 +142,8 @@ def _pick(call: Call, table: dict[tuple[str, str], Handler], level: str) -> Hand
     if len(names) > 1:
         details = {"ArgumentName": "ResourceType", "ArgumentValue": ",".join(sorted(names))}
         raise Fault("InvalidArgument", "Conflicting query string parameters", details=details)
+    if not names and call.raw.method == "PUT" and call.target.has("partNumber"):
+        raise Fault("InvalidArgument", "This operation does not accept a query-string.")
     handler = table.get((call.raw.method, next(iter(names), "")))
     if handler is None:
         raise _not_allowed(call, level)

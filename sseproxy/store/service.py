@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from multidict import CIMultiDict
 
-from sseproxy.signing.verify import Verified
+from sseproxy.signing.claims import Verified
 from sseproxy.store.faults import Fault
 from sseproxy.store.files import Files
 from sseproxy.store.index import Index

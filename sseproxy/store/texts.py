@@ -14,7 +14,7 @@ from sseproxy.store.faults import Fault
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SPECIAL = re.compile("[&<>\"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile('[&<>"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]')
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 Content = str | int | Sequence["Node"]
@@ -32,7 +32,7 @@ def http_date(milliseconds: int) -> str:
 
 def iso_date(milliseconds: int) -> str:
     """Return a time as `2026-02-21T00:05:13.000Z`: always three zeros, so that it equals the HTTP date."""
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).isoformat()[:19] + ".000Z"
 
 
 def parse_http_date(text: str) -> int | None:
@@ -45,14 +45,14 @@ def parse_http_date(text: str) -> int | None:
 
 def escape(text: str) -> str:
     """Escape for XML; what XML cannot hold becomes a character reference, as S3 does, or U+FFFD."""
+    return text if _SPECIAL.search(text) is None else _SPECIAL.sub(_entity, text)
 
-    def replace(found: re.Match[str]) -> str:
-        char = found[0]
-        if char in _ENTITIES:
-            return _ENTITIES[char]
-        return f"&#x{ord(char):x};" if ord(char) < 0x20 else "\ufffd"
 
-    return _SPECIAL.sub(replace, text)
+def _entity(found: re.Match[str]) -> str:
+    char = found[0]
+    if char in _ENTITIES:
+        return _ENTITIES[char]
+    return f"&#x{ord(char):x};" if ord(char) < 0x20 else "\ufffd"
 
 
 def document(root: str, nodes: Iterable[Node], namespace: str = "") -> bytes:
@@ -65,14 +65,14 @@ def document(root: str, nodes: Iterable[Node], namespace: str = "") -> bytes:
 
 def _render(nodes: Iterable[Node], out: list[str]) -> None:
     for tag, content in nodes:
-        out.append(f"<{tag}>")
         if isinstance(content, str):
-            out.append(escape(content))
+            out.append(f"<{tag}>{escape(content)}</{tag}>")
         elif isinstance(content, int):
-            out.append(str(content))
+            out.append(f"<{tag}>{content}</{tag}>")
         else:
+            out.append(f"<{tag}>")
             _render(content, out)
-        out.append(f"</{tag}>")
+            out.append(f"</{tag}>")
 
 
 def parse_document(body: bytes, *roots: str, name: str = "MalformedXML") -> Element:

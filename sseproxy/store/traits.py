@@ -46,6 +46,7 @@ _S3_CLASSES = frozenset(
 )
 _OSS_CLASSES = frozenset({"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"})
 _MOST_TAGS = 10
+_UNSUPPORTED = frozenset({"x-amz-write-offset-bytes", "x-oss-callback"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def read_traits(call: Call) -> Traits:
         lower = name.lower()
         if lower.startswith("x-amz-object-lock-"):
             raise Fault("InvalidRequest", "Bucket is missing Object Lock Configuration")
-        if lower == "x-amz-write-offset-bytes":
+        if lower in _UNSUPPORTED or lower.startswith("x-amz-grant-"):
             raise Fault("NotImplemented", details={"Header": name})
     return Traits(
         headers=_standard_headers(call),
@@ -150,8 +151,12 @@ def parse_tags(header: str | None) -> Sequence[tuple[str, str]]:
         tags = parse_qsl(header, keep_blank_values=True, strict_parsing=True)
     except ValueError as problem:
         details = {"ArgumentName": "x-amz-tagging", "ArgumentValue": header}
-        raise Fault("InvalidArgument", "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query "
-                    "parameters without tag name duplicates.", details=details) from problem
+        raise Fault(
+            "InvalidArgument",
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query "
+            "parameters without tag name duplicates.",
+            details=details,
+        ) from problem
     check_tags(tags)
     return tags
 
