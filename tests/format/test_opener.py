@@ -109,6 +109,20 @@ def test_a_salt_may_come_in_pieces_of_its_own() -> None:
     assert opened == sealed.plain
 
 
+def test_a_body_that_breaks_off_within_a_salt_goes_on_behind_it() -> None:
+    sealed = OBJECTS["three parts"]
+    located = whole(sealed.attributes)
+    assert located.stored is not None
+    opener = Opener(sealed.key, located)
+    end = located.ranges[0].offset + located.ranges[0].length
+
+    opened = joined(opener.feed(sealed.stored[located.stored.first : end + 10]))
+    opener.rewind()
+    opened += joined(opener.feed(sealed.stored[opener.resume_offset : located.stored.last + 1]))
+
+    assert opened == sealed.plain
+
+
 def test_a_salt_in_the_body_is_never_believed() -> None:
     sealed = OBJECTS["five parts"]
     stored = bytearray(sealed.stored)

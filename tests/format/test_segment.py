@@ -238,6 +238,15 @@ def test_frames_do_not_open_under_another_key() -> None:
         SegmentOpener(DataKey(bytes(32)), entry).feed(stored[SALT:])
 
 
+def test_a_byte_that_comes_after_the_last_frame_is_refused() -> None:
+    entry, stored = seal(fixed_bytes(P + 3))
+    opener = SegmentOpener(KEY, entry)
+    opener.feed(stored[SALT:])
+
+    with pytest.raises(SegmentTruncated, match="goes on"):
+        opener.feed(b"\0")
+
+
 def test_rewinding_forgets_the_unfinished_frame() -> None:
     plain = fixed_bytes(3 * P)
     entry, stored = seal(plain)

@@ -57,7 +57,7 @@ sealer.feed(b"the same in parent and child"); sealer.finish()
 
 
 def record(directory: Path, program: str) -> int:
-    environment = recording_environment(os.environ, directory)  # noqa: TID251 - a child needs the whole of it
+    environment = recording_environment(os.environ, directory)
     environment["PYTHONPATH"] += f":{ROOT}"
     return subprocess.run([sys.executable, "-c", program], env=environment, check=False, timeout=60).returncode
 
@@ -100,7 +100,7 @@ def test_a_killed_process_has_recorded_what_it_sealed(tmp_path: Path) -> None:
 
 
 def test_without_the_variable_nothing_is_recorded(tmp_path: Path) -> None:
-    environment = {**recording_environment(os.environ, tmp_path)}  # noqa: TID251 - a child needs the whole of it
+    environment = {**recording_environment(os.environ, tmp_path)}
     del environment[LOG_VARIABLE]
     environment["PYTHONPATH"] += f":{ROOT}"
 

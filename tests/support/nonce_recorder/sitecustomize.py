@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 
-_DIRECTORY = os.environ.get("SSEPROXY_NONCE_LOG")  # noqa: TID251 - a test tool outside the product's configuration
+_DIRECTORY = os.environ.get("SSEPROXY_NONCE_LOG")
 
 
 class _Log:
