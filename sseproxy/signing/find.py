@@ -1,0 +1,377 @@
+"""Finding what a request claims of its signature, in its headers or its URL (S3 dossier §3.8; OSS dossier §4.1)."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from sseproxy.errors import (
+    AccessRefused,
+    AuthenticationMalformed,
+    AuthenticationQueryMalformed,
+    InvalidArgument,
+)
+from sseproxy.signing.aws_v4 import ALGORITHM as AWS4
+from sseproxy.signing.aws_v4 import UNSIGNED_PAYLOAD
+from sseproxy.signing.canonical import header, parse_query
+from sseproxy.signing.claims import Claim, Scheme, SignedRequest
+from sseproxy.signing.oss_v4 import ALGORITHM as OSS4
+
+_WEEK_S = 604_800
+_MALFORMED = "The authorization header is malformed; "
+_LONG_DATE = re.compile(r"\d{8}T\d{6}Z")
+_V4_QUERY = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Signature",
+    "X-Amz-Date",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Expires",
+)
+
+
+def find_claim(request: SignedRequest) -> Claim | None:
+    """Return what the request claims, None where it is anonymous.
+
+    Raises `InvalidArgument` for two mechanisms at once or an unknown one, `AuthenticationMalformed`,
+    `AuthenticationQueryMalformed` or `AccessRefused` for parts that are missing or cannot be read.
+    """
+    authorization = header(request.headers, "authorization")
+    query: dict[str, str] = {}
+    for name, value in parse_query(request.raw_query):
+        query.setdefault(name, value or "")
+    in_query = _query_scheme(query)
+    if authorization is not None and in_query is not None:
+        raise InvalidArgument(
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
+            "parameter or the Authorization header should be specified",
+            ArgumentName="Authorization",
+            ArgumentValue="[not shown]",
+        )
+    if authorization is not None:
+        return _from_header(request, authorization)
+    return None if in_query is None else _from_query(request, in_query, query)
+
+
+def _query_scheme(query: Mapping[str, str]) -> Scheme | None:
+    if "X-Amz-Algorithm" in query or "X-Amz-Signature" in query or "X-Amz-Credential" in query:
+        return Scheme.AWS_V4_QUERY
+    version = query.get("x-oss-signature-version")
+    if version == OSS4:
+        return Scheme.OSS_V4_QUERY
+    if version == "OSS2":
+        return Scheme.OSS_V2_QUERY
+    if "OSSAccessKeyId" in query:
+        return Scheme.OSS_V1_QUERY
+    if "AWSAccessKeyId" in query or "Signature" in query:
+        return Scheme.AWS_V2_QUERY
+    return None
+
+
+def _from_header(request: SignedRequest, authorization: str) -> Claim:
+    algorithm, blank, rest = authorization.strip().partition(" ")
+    rest = rest.strip()
+    if not blank or not rest:
+        raise InvalidArgument(
+            "Authorization header is invalid -- one and only one ' ' (space) required.",
+            ArgumentName="Authorization",
+            ArgumentValue="[not shown]",
+        )
+    if algorithm == AWS4:
+        return _aws_v4(request, rest)
+    if algorithm == OSS4:
+        return _oss_v4(request, rest)
+    if algorithm == "OSS2":
+        return _oss_v2(request, rest)
+    if algorithm in {"AWS", "OSS"}:
+        return _pair(request, Scheme.AWS_V2 if algorithm == "AWS" else Scheme.OSS_V1, rest)
+    raise InvalidArgument("Unsupported Authorization Type", ArgumentName="Authorization", ArgumentValue="[not shown]")
+
+
+def _aws_v4(request: SignedRequest, rest: str) -> Claim:
+    parts = _parts(rest)
+    if len(parts) < 3:
+        missing = [name for name in ("Credential", "SignedHeaders", "Signature") if name not in parts]
+        if len(missing) > 1 or not missing:
+            raise AuthenticationMalformed(
+                _MALFORMED
+                + "the authorization header requires three components: Credential, SignedHeaders, and Signature."
+            )
+        raise AuthenticationMalformed(f"{_MALFORMED}missing {missing[0]}.")
+    timestamp, time = _header_time(request, "x-amz-date", _MALFORMED)
+    try:
+        access_key, date, region, service = _credential(parts["Credential"], "aws4_request", "s3")
+    except ValueError as problem:
+        raise AuthenticationMalformed(f"{_MALFORMED}{problem}") from None
+    _check_scope_date(
+        date,
+        timestamp,
+        AuthenticationMalformed(
+            f'{_MALFORMED}Invalid credential date "{date}". This date is not the same as X-Amz-Date: "{timestamp[:8]}".'
+        ),
+    )
+    return Claim(
+        scheme=Scheme.AWS_V4,
+        access_key=access_key,
+        signature=parts["Signature"],
+        timestamp=timestamp,
+        time=time,
+        scope_date=date,
+        region=region,
+        service=service,
+        signed_headers=tuple(parts["SignedHeaders"].lower().split(";")),
+        payload_hash=header(request.headers, "x-amz-content-sha256") or "",
+        token=header(request.headers, "x-amz-security-token"),
+    )
+
+
+def _oss_v4(request: SignedRequest, rest: str) -> Claim:
+    parts = _parts(rest)
+    timestamp, time = _header_time(request, "x-oss-date", "")
+    try:
+        access_key, date, region, product = _credential(parts["Credential"], "aliyun_v4_request", None)
+        signature = parts["Signature"]
+    except (KeyError, ValueError) as problem:
+        raise InvalidArgument(
+            "Authorization header is invalid.", ArgumentName="Authorization", ArgumentValue="[not shown]"
+        ) from problem
+    _check_scope_date(date, timestamp, InvalidArgument("Invalid signing date in Authorization header."))
+    return Claim(
+        scheme=Scheme.OSS_V4,
+        access_key=access_key,
+        signature=signature,
+        timestamp=timestamp,
+        time=time,
+        scope_date=date,
+        region=region,
+        service=product,
+        signed_headers=_names(parts.get("AdditionalHeaders", "")),
+        token=header(request.headers, "x-oss-security-token"),
+    )
+
+
+def _oss_v2(request: SignedRequest, rest: str) -> Claim:
+    parts = dict(part.strip().partition(":")[::2] for part in rest.split(","))
+    timestamp, time = _any_date(request, "x-oss-date")
+    if "AccessKeyId" not in parts or "Signature" not in parts:
+        raise InvalidArgument(
+            "Authorization header is invalid.", ArgumentName="Authorization", ArgumentValue="[not shown]"
+        )
+    return Claim(
+        scheme=Scheme.OSS_V2,
+        access_key=parts["AccessKeyId"],
+        signature=parts["Signature"],
+        timestamp=timestamp,
+        time=time,
+        signed_headers=_names(parts.get("AdditionalHeaders", "")),
+        token=header(request.headers, "x-oss-security-token"),
+    )
+
+
+def _pair(request: SignedRequest, scheme: Scheme, rest: str) -> Claim:
+    access_key, colon, signature = rest.rpartition(":")
+    if not colon or not access_key:
+        raise InvalidArgument(
+            "Authorization header is invalid.", ArgumentName="Authorization", ArgumentValue="[not shown]"
+        )
+    prefix = "x-amz" if scheme is Scheme.AWS_V2 else "x-oss"
+    timestamp, time = _any_date(request, f"{prefix}-date")
+    token = header(request.headers, f"{prefix}-security-token") or header(request.headers, "security-token")
+    return Claim(scheme=scheme, access_key=access_key, signature=signature, timestamp=timestamp, time=time, token=token)
+
+
+def _from_query(request: SignedRequest, scheme: Scheme, query: Mapping[str, str]) -> Claim:
+    if scheme is Scheme.AWS_V4_QUERY:
+        return _aws_v4_query(request, query)
+    if scheme is Scheme.OSS_V4_QUERY:
+        return _oss_v4_query(query)
+    if scheme is Scheme.OSS_V2_QUERY:
+        names = ("x-oss-access-key-id", "x-oss-expires", "x-oss-signature")
+        token, listed = query.get("x-oss-security-token"), query.get("x-oss-additional-headers", "")
+    elif scheme is Scheme.OSS_V1_QUERY:
+        names, token, listed = ("OSSAccessKeyId", "Expires", "Signature"), query.get("security-token"), ""
+    else:
+        names, token, listed = ("AWSAccessKeyId", "Expires", "Signature"), query.get("x-amz-security-token"), ""
+    if any(name not in query for name in names):
+        word = "Query-string" if scheme is Scheme.AWS_V2_QUERY else "Query string"
+        raise AccessRefused(f"{word} authentication requires the Signature, Expires and {names[0]} parameters.")
+    access_key, expires, signature = (query[name] for name in names)
+    if not expires.isascii() or not expires.isdigit():
+        raise AccessRefused(f"Invalid date (should be seconds since epoch): {expires}")
+    return Claim(
+        scheme=scheme,
+        access_key=access_key,
+        signature=signature,
+        timestamp=expires,
+        expires_s=int(expires),
+        signed_headers=_names(listed),
+        token=token,
+    )
+
+
+def _aws_v4_query(request: SignedRequest, query: Mapping[str, str]) -> Claim:
+    if any(name not in query for name in _V4_QUERY):
+        raise AuthenticationQueryMalformed(
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
+            "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+        )
+    if query["X-Amz-Algorithm"] != AWS4:
+        raise AuthenticationQueryMalformed(
+            'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"'
+        )
+    try:
+        access_key, date, region, service = _credential(query["X-Amz-Credential"], "aws4_request", "s3")
+    except ValueError as problem:
+        raise AuthenticationQueryMalformed(f"Error parsing the X-Amz-Credential parameter; {problem}") from None
+    timestamp = query["X-Amz-Date"]
+    time = _long_date(timestamp)
+    if time is None:
+        raise AuthenticationQueryMalformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
+    _check_scope_date(
+        date,
+        timestamp,
+        AuthenticationQueryMalformed(
+            f'Error parsing the X-Amz-Credential parameter; Invalid credential date "{date}". '
+            f'This date is not the same as X-Amz-Date: "{timestamp[:8]}".'
+        ),
+    )
+    return Claim(
+        scheme=Scheme.AWS_V4_QUERY,
+        access_key=access_key,
+        signature=query["X-Amz-Signature"],
+        timestamp=timestamp,
+        time=time,
+        scope_date=date,
+        region=region,
+        service=service,
+        signed_headers=tuple(query["X-Amz-SignedHeaders"].lower().split(";")),
+        expires_s=_expires(query["X-Amz-Expires"]),
+        payload_hash=header(request.headers, "x-amz-content-sha256")
+        or query.get("X-Amz-Content-Sha256", UNSIGNED_PAYLOAD),
+        token=query.get("X-Amz-Security-Token"),
+    )
+
+
+def _expires(text: str) -> int:
+    try:
+        seconds = int(text)
+    except ValueError:
+        raise AuthenticationQueryMalformed("X-Amz-Expires should be a number") from None
+    if seconds < 0:
+        raise AuthenticationQueryMalformed("X-Amz-Expires must be non-negative")
+    if seconds > _WEEK_S:
+        raise AuthenticationQueryMalformed(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+            "604800 seconds"
+        )
+    return seconds
+
+
+def _oss_v4_query(query: Mapping[str, str]) -> Claim:
+    needed = ("x-oss-credential", "x-oss-date", "x-oss-expires", "x-oss-signature")
+    if any(name not in query for name in needed):
+        raise AccessRefused(f"Query string authentication version 4 requires the {', '.join(needed)} parameters.")
+    time, expires = _long_date(query["x-oss-date"]), query["x-oss-expires"]
+    if time is None:
+        raise InvalidArgument(
+            "Invalid signing date in query.", ArgumentName="x-oss-date", ArgumentValue=query["x-oss-date"]
+        )
+    if not expires.isascii() or not expires.isdigit() or not 1 <= int(expires) <= _WEEK_S:
+        raise InvalidArgument(
+            "x-oss-expires must be between 1 and 604800 seconds.", ArgumentName="x-oss-expires", ArgumentValue=expires
+        )
+    if query.get("x-oss-additional-headers") == "":
+        raise InvalidArgument(
+            "x-oss-additional-headers is empty.", ArgumentName="x-oss-additional-headers", ArgumentValue=""
+        )
+    try:
+        access_key, date, region, product = _credential(query["x-oss-credential"], "aliyun_v4_request", None)
+    except ValueError as problem:
+        raise InvalidArgument(
+            f"The x-oss-credential parameter is invalid; {problem}", ArgumentName="x-oss-credential"
+        ) from None
+    _check_scope_date(date, query["x-oss-date"], InvalidArgument("Invalid signing date in x-oss-credential."))
+    return Claim(
+        scheme=Scheme.OSS_V4_QUERY,
+        access_key=access_key,
+        signature=query["x-oss-signature"],
+        timestamp=query["x-oss-date"],
+        time=time,
+        scope_date=date,
+        region=region,
+        service=product,
+        signed_headers=_names(query.get("x-oss-additional-headers", "")),
+        expires_s=int(expires),
+        token=query.get("x-oss-security-token"),
+    )
+
+
+def _parts(rest: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in rest.split(","):
+        name, equals, value = part.strip().partition("=")
+        if equals:
+            found[name] = value
+    return found
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(sorted(name.strip().lower() for name in listed.split(";") if name.strip()))
+
+
+def _credential(text: str, terminal: str, service: str | None) -> tuple[str, str, str, str]:
+    """Split a credential scope from the right, because some access keys hold slashes. Raises `ValueError`."""
+    pieces = text.rsplit("/", 4)
+    if len(pieces) != 5 or not pieces[0]:
+        raise ValueError('the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
+    access_key, date, region, named, ending = pieces
+    if service is not None and named != service:
+        raise ValueError(f'incorrect service "{named}". This endpoint belongs to "{service}".')
+    if ending != terminal:
+        raise ValueError(f'incorrect terminal "{ending}". This endpoint uses "{terminal}".')
+    if len(date) != 8 or not date.isdigit():
+        raise ValueError(
+            f'incorrect date format "{date}". This date in the credential must be in the format "yyyyMMdd".'
+        )
+    return access_key, date, region, named
+
+
+def _check_scope_date(date: str, timestamp: str, error: Exception) -> None:
+    if not timestamp.startswith(date):
+        raise error
+
+
+def _long_date(text: str) -> datetime | None:
+    if not _LONG_DATE.fullmatch(text):
+        return None
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _header_time(request: SignedRequest, name: str, prefix: str) -> tuple[str, datetime]:
+    text = header(request.headers, name)
+    if text is not None:
+        time = _long_date(text.strip())
+        if time is not None:
+            return text.strip(), time
+        raise AccessRefused(f"{prefix}{name} must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
+    _, date_time = _any_date(request, name)
+    return date_time.strftime("%Y%m%dT%H%M%SZ"), date_time
+
+
+def _any_date(request: SignedRequest, name: str) -> tuple[str, datetime]:
+    text = header(request.headers, name) or header(request.headers, "date")
+    what = "AWS" if name.startswith("x-amz") else "OSS"
+    if text is None:
+        raise AccessRefused(
+            f"{what} authentication requires a valid Date{' or x-amz-date header' if what == 'AWS' else ''}."
+        )
+    time = _long_date(text.strip())
+    if time is None:
+        try:
+            time = parsedate_to_datetime(text)
+        except ValueError:
+            raise AccessRefused(f"{what} authentication requires a valid Date.") from None
+    return text.strip(), time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
