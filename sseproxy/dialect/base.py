@@ -187,7 +187,9 @@ class XmlShapes:
     render_copied: Callable[[datetime, str, Checksum | None], bytes]  # last modified, etag
     render_copied_part: Callable[[datetime, str, Checksum | None], bytes]
     parse_copied: Callable[[bytes], tuple[datetime, str]]  # also raises UpstreamAnswered for an <Error> under 200
-    parse_completed: Callable[[bytes], str]  # the backend's Complete: its ETag, "" if none; UpstreamAnswered for <Error>
+    parse_completed: Callable[
+        [bytes], str
+    ]  # the backend's Complete: its ETag, "" if none; UpstreamAnswered for <Error>
     render_parts: Callable[[PartsPage], bytes]
     parse_parts: Callable[
         [bytes], tuple[list[PartView], int | None]

@@ -1,0 +1,94 @@
+"""S3's documents (S3 dossier §2, §6.2, §7.2, §11)."""
+
+from functools import partial
+
+from sseproxy.dialect import xml_listings, xml_shapes
+from sseproxy.dialect.base import SseRequest, XmlShapes
+from sseproxy.dialect.xml_document import Element, document_of, element, group, optional, read
+from sseproxy.dialect.xml_shapes import Manner
+from sseproxy.errors import InvalidArgument, MalformedXml, UnsupportedFeature
+from sseproxy.model import Algorithm
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+_MANNER = Manner(
+    namespace=NAMESPACE,
+    upper_etags=False,
+    with_checksums=True,
+    with_crc64=False,
+    with_encoding_type=False,
+    details_first=True,
+    renamed_details={},
+)
+_APPLY = "ApplyServerSideEncryptionByDefault"
+_WORDS = {"AES256": Algorithm.AES256, "aws:kms": Algorithm.KMS}
+_FLAGS = frozenset({"true", "false"})
+
+
+def parse_bucket_encryption(document: bytes) -> SseRequest:
+    """Return a bucket's default encryption (S3 dossier §2.1, §2.2).
+
+    A rule that only blocks encryption types, or only speaks of bucket keys, leaves the default AES256. Neither has a
+    further effect here: SSE-C is refused anyway, and bucket keys change only the number of KMS calls. Raises
+    `MalformedXml`, `InvalidArgument`, `UnsupportedFeature`.
+    """
+    root = read(document)
+    rules = list(root.all("Rule"))
+    if root.name != "ServerSideEncryptionConfiguration" or len(rules) != 1 or not rules[0].children:
+        raise MalformedXml
+    flag = rules[0].value("BucketKeyEnabled")
+    if flag is not None and flag.strip().lower() not in _FLAGS:
+        raise MalformedXml
+    applied = rules[0].find(_APPLY)
+    return SseRequest(algorithm=Algorithm.AES256) if applied is None else _applied(applied)
+
+
+def _applied(applied: Element) -> SseRequest:
+    word = (applied.value("SSEAlgorithm") or "").strip()
+    key_id = (applied.value("KMSMasterKeyID") or "").strip() or None
+    if word == "aws:kms:dsse":
+        raise UnsupportedFeature("Dual-layer encryption (aws:kms:dsse) is not supported.")
+    if word not in _WORDS:
+        raise MalformedXml
+    if key_id is not None and _WORDS[word] is not Algorithm.KMS:
+        raise InvalidArgument(
+            "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
+            ArgumentName=_APPLY,
+        )
+    return SseRequest(algorithm=_WORDS[word], key_id=key_id)
+
+
+def render_bucket_encryption(rule: SseRequest) -> bytes:
+    """Return a bucket's default encryption as GET ?encryption shows it."""
+    words = {algorithm: word for word, algorithm in _WORDS.items()}
+    applied = group(_APPLY, element("SSEAlgorithm", words[rule.algorithm]), optional("KMSMasterKeyID", rule.key_id))
+    return document_of(
+        "ServerSideEncryptionConfiguration",
+        NAMESPACE,
+        [group("Rule", applied, element("BucketKeyEnabled", "false"))],
+    )
+
+
+S3_XML = XmlShapes(
+    render_error=partial(xml_shapes.render_error, _MANNER),
+    parse_error=xml_shapes.parse_error,
+    parse_complete=xml_shapes.parse_complete,
+    render_complete_request=partial(xml_shapes.render_complete_request, _MANNER),
+    render_completed=partial(xml_shapes.render_completed, _MANNER),
+    parse_completed=xml_shapes.parse_completed,
+    render_created_upload=partial(xml_shapes.render_created_upload, _MANNER),
+    parse_created_upload=xml_shapes.parse_created_upload,
+    render_copied=partial(xml_shapes.render_copied, _MANNER),
+    render_copied_part=partial(xml_shapes.render_copied_part, _MANNER),
+    parse_copied=xml_shapes.parse_copied,
+    parse_copied_part=xml_shapes.parse_copied_part,
+    render_parts=partial(xml_shapes.render_parts, _MANNER),
+    parse_parts=xml_shapes.parse_parts,
+    parse_listing=xml_listings.parse_listing,
+    render_listing=partial(xml_listings.render_listing, _MANNER),
+    parse_keys=xml_listings.parse_keys,
+    hide_bucket=xml_listings.hide_bucket,
+    parse_bucket_encryption=parse_bucket_encryption,
+    render_bucket_encryption=render_bucket_encryption,
+    render_delete=partial(xml_shapes.render_delete, _MANNER),
+)

@@ -1,0 +1,324 @@
+"""The documents that both dialects share, by a `Manner` that holds what differs. Does not know which one it serves."""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote_plus
+
+from sseproxy.dialect.base import CompletedPart, CompletedUpload, ErrorCode, PartsPage, PartView
+from sseproxy.dialect.xml_document import Element, document_of, element, group, optional, read
+from sseproxy.errors import MalformedXml, UnsupportedFeature, UpstreamAnswered, UpstreamError
+from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, name_bytes
+
+_ELEMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_UNREADABLE = "The storage's answer could not be read."
+_CHECKSUM = "Checksum"
+_STATUS_OF_LATE_ERRORS = {  # an error inside a 200 has lost its status
+    "AccessDenied": 403,
+    "NoSuchBucket": 404,
+    "NoSuchKey": 404,
+    "NoSuchUpload": 404,
+    "ConditionalRequestConflict": 409,
+    "PreconditionFailed": 412,
+    "EntityTooSmall": 400,
+    "InvalidPart": 400,
+    "InvalidPartOrder": 400,
+    "InvalidRequest": 400,
+    "ServiceUnavailable": 503,
+    "SlowDown": 503,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a dialect writes its documents."""
+
+    namespace: str | None
+    upper_etags: bool
+    with_checksums: bool  # Checksum… elements
+    with_crc64: bool  # HashCrc64ecma in lists of parts
+    with_encoding_type: bool  # tells EncodingType and encodes keys where asked to
+    details_first: bool  # whether an error's own elements stand before RequestId and HostId
+    renamed_details: Mapping[str, str]  # error elements that are called otherwise here
+
+    def etag(self, etag: str) -> str:
+        """Return an ETag as documents show it: quoted, in the dialect's case."""
+        return f'"{etag.upper() if self.upper_etags else etag}"'
+
+
+def render_error(
+    manner: Manner, code: ErrorCode, message: str, details: Mapping[str, str], request_id: str, host: str
+) -> bytes:
+    """Return an error document. The code's own message, where it has one, goes before `message`."""
+    own = [
+        element(manner.renamed_details.get(name, name), value)
+        for name, value in details.items()
+        if _ELEMENT_NAME.fullmatch(name)
+    ]
+    ids = [element("RequestId", request_id), element("HostId", host)]
+    head = [element("Code", code.code), element("Message", code.message if code.message is not None else message)]
+    return document_of("Error", None, [*head, *own, *ids] if manner.details_first else [*head, *ids, *own])
+
+
+def parse_error(document: bytes) -> tuple[str, str, Mapping[str, str]]:
+    """Return code, message and the other plain elements of an error document; ("", "", {}) where it is none."""
+    try:
+        root = read(document)
+    except MalformedXml:
+        return "", "", {}
+    found = root.find("Error") if root.name == "ErrorResponse" else root
+    if found is None or found.name != "Error":
+        return "", "", {}
+    texts = {child.name: child.text.strip() for child in found.children if not child.children}
+    return texts.pop("Code", ""), texts.pop("Message", ""), texts
+
+
+def parse_complete(document: bytes) -> list[CompletedPart]:
+    """Return the parts that a Complete lists, in its order; may be empty. Strict."""
+    root = read(document)
+    if root.name != "CompleteMultipartUpload" or any(child.name != "Part" for child in root.children):
+        raise MalformedXml
+    return [_completed_part(part) for part in root.children]
+
+
+def _completed_part(part: Element) -> CompletedPart:
+    texts = {child.name: child.text.strip() for child in part.children}
+    if len(texts) != len(part.children):
+        raise MalformedXml  # said twice
+    number, etag = texts.pop("PartNumber", ""), bare(texts.pop("ETag", ""))
+    if not (number.isascii() and number.isdigit() and len(number) <= 9) or not etag:
+        raise MalformedXml
+    return CompletedPart(number=int(number), etag=etag, checksums={_checksum_name(name): texts[name] for name in texts})
+
+
+def _checksum_name(name: str) -> ChecksumAlgorithm:
+    try:
+        return ChecksumAlgorithm(name.removeprefix(_CHECKSUM))
+    except ValueError:
+        if name.startswith(_CHECKSUM):
+            raise UnsupportedFeature(f"The checksum element {name[:64]} is not supported.") from None
+        raise MalformedXml from None
+
+
+def render_complete_request(manner: Manner, parts: Sequence[tuple[int, str]]) -> bytes:
+    """Return the Complete that goes to the storage; `parts` are numbers and the storage's ETags."""
+    lines = [group("Part", element("PartNumber", number), element("ETag", f'"{etag}"')) for number, etag in parts]
+    return document_of("CompleteMultipartUpload", manner.namespace, lines)
+
+
+def render_completed(manner: Manner, upload: CompletedUpload) -> bytes:
+    """Return the answer to Complete."""
+    return document_of(
+        "CompleteMultipartUploadResult",
+        manner.namespace,
+        [
+            encoding_type(manner, upload.url_encoded),
+            element("Location", upload.location),
+            element("Bucket", upload.bucket),
+            element("Key", shown_key(manner, upload.key, upload.url_encoded)),
+            element("ETag", manner.etag(upload.etag)),
+            checksum_elements(manner, upload.checksum, part_count=upload.part_count),
+        ],
+    )
+
+
+def parse_completed(document: bytes) -> str:
+    """Return the ETag of the storage's answer to Complete, "" where it has none.
+
+    Raises `UpstreamAnswered` for an error inside a 200, `UpstreamError` for anything else that is no such answer.
+    """
+    return bare(_result(document, "CompleteMultipartUploadResult").value("ETag") or "")
+
+
+def render_created_upload(manner: Manner, bucket: str, key: str, upload_id: str, url_encoded: bool) -> bytes:  # noqa: FBT001  # the shape's signature
+    """Return the answer to Create."""
+    return document_of(
+        "InitiateMultipartUploadResult",
+        manner.namespace,
+        [
+            encoding_type(manner, url_encoded),
+            element("Bucket", bucket),
+            element("Key", shown_key(manner, key, url_encoded)),
+            element("UploadId", upload_id),
+        ],
+    )
+
+
+def parse_created_upload(document: bytes) -> str:
+    """Return the upload id of the storage's answer to Create."""
+    upload_id = (_result(document, "InitiateMultipartUploadResult").value("UploadId") or "").strip()
+    if not upload_id:
+        raise UpstreamError(_UNREADABLE)
+    return upload_id
+
+
+def render_copied(manner: Manner, last_modified: datetime, etag: str, checksum: Checksum | None) -> bytes:
+    """Return the answer to CopyObject."""
+    return _copied("CopyObjectResult", manner, last_modified, etag, checksum)
+
+
+def render_copied_part(manner: Manner, last_modified: datetime, etag: str, checksum: Checksum | None) -> bytes:
+    """Return the answer to UploadPartCopy."""
+    return _copied("CopyPartResult", manner, last_modified, etag, checksum, with_type=False)
+
+
+def _copied(
+    root: str, manner: Manner, last_modified: datetime, etag: str, checksum: Checksum | None, *, with_type: bool = True
+) -> bytes:
+    return document_of(
+        root,
+        manner.namespace,
+        [
+            element("LastModified", show_time(last_modified)),
+            element("ETag", manner.etag(etag)),
+            checksum_elements(manner, checksum, with_type=with_type),
+        ],
+    )
+
+
+def parse_copied(document: bytes) -> tuple[datetime, str]:
+    """Return time and ETag of the storage's answer to a copy. Raises as `parse_completed` does."""
+    root = _result(document, "CopyObjectResult", "CopyPartResult")
+    return read_time(root.value("LastModified")), bare(root.value("ETag") or "")
+
+
+def parse_copied_part(document: bytes) -> str:
+    """Return the ETag of the storage's answer to UploadPartCopy. Raises as `parse_completed` does."""
+    return bare(_result(document, "CopyPartResult").value("ETag") or "")
+
+
+def render_parts(manner: Manner, page: PartsPage) -> bytes:
+    """Return a page of ListParts."""
+    head = [
+        encoding_type(manner, page.url_encoded),
+        element("Bucket", page.bucket),
+        element("Key", shown_key(manner, page.key, page.url_encoded)),
+        element("UploadId", page.upload_id),
+        element("PartNumberMarker", page.marker),
+        optional("NextPartNumberMarker", page.next_marker),
+        element("MaxParts", page.most),
+        element("IsTruncated", "true" if page.truncated else "false"),
+    ]
+    if manner.with_checksums and page.checksum_algorithm is not None:
+        head.append(element("ChecksumAlgorithm", page.checksum_algorithm.value))
+        head.append(optional("ChecksumType", page.checksum_type.value if page.checksum_type else None))
+    return document_of("ListPartsResult", manner.namespace, [*head, *(_part(manner, part) for part in page.parts)])
+
+
+def _part(manner: Manner, part: PartView) -> str:
+    return group(
+        "Part",
+        element("PartNumber", part.number),
+        element("LastModified", show_time(part.last_modified)),
+        element("ETag", manner.etag(part.etag)),
+        element("Size", part.plaintext_size),
+        optional("HashCrc64ecma", part.crc64 if manner.with_crc64 else None),
+        checksum_elements(manner, part.checksum, with_type=False),
+    )
+
+
+def parse_parts(document: bytes) -> tuple[list[PartView], int | None]:
+    """Return the storage's parts with stored sizes and its own ETags, and the next marker where there are more."""
+    root = _result(document, "ListPartsResult")
+    parts = [
+        PartView(
+            number=whole_number(part.value("PartNumber")),
+            last_modified=read_time(part.value("LastModified")),
+            etag=bare(part.value("ETag") or ""),
+            plaintext_size=whole_number(part.value("Size")),
+        )
+        for part in root.all("Part")
+    ]
+    if not is_true(root.value("IsTruncated")) or not parts:
+        return parts, None
+    return parts, whole_number(root.value("NextPartNumberMarker") or str(parts[-1].number))
+
+
+def render_delete(manner: Manner, keys: Sequence[str]) -> bytes:
+    """Return a DeleteObjects that answers nothing but failures."""
+    lines = [group("Object", element("Key", key)) for key in keys]
+    return document_of("Delete", manner.namespace, [element("Quiet", "true"), *lines])
+
+
+def checksum_elements(
+    manner: Manner, checksum: Checksum | None, *, part_count: int | None = None, with_type: bool = True
+) -> str:
+    """Return a checksum's elements; nothing in a dialect without them."""
+    if checksum is None or not manner.with_checksums:
+        return ""
+    is_composite = checksum.type is ChecksumType.COMPOSITE
+    suffix = f"-{part_count}" if is_composite and part_count is not None else ""
+    value = element(_CHECKSUM + checksum.algorithm.value, b64encode(checksum.value).decode() + suffix)
+    return value + (element("ChecksumType", checksum.type.value) if with_type else "")
+
+
+def encoding_type(manner: Manner, url_encoded: bool) -> str:  # noqa: FBT001  # a fact of the request, not a switch
+    """Return the element that says that keys are percent-encoded."""
+    return element("EncodingType", "url") if url_encoded and manner.with_encoding_type else ""
+
+
+def shown_key(manner: Manner, key: str, url_encoded: bool) -> str:  # noqa: FBT001
+    """Return a key as a document shows it."""
+    return quote(name_bytes(key), safe="/") if url_encoded and manner.with_encoding_type else key
+
+
+def stored_key(root: Element, text: str) -> str:
+    """Return a key that the storage shows, decoded where its document says that it is encoded.
+
+    A blank may come as "+"; a plus sign never does.
+    """
+    encoded = (root.value("EncodingType") or "").strip().lower() == "url"
+    return unquote_plus(text, errors="surrogateescape") if encoded else text
+
+
+def stored(document: bytes) -> Element:
+    """Return the root of a document of the storage. Raises `UpstreamError`."""
+    try:
+        return read(document)
+    except MalformedXml:
+        raise UpstreamError(_UNREADABLE) from None
+
+
+def _result(document: bytes, *roots: str) -> Element:
+    root = stored(document)
+    if root.name in roots:
+        return root
+    code, message, _ = parse_error(document)
+    if not code:
+        raise UpstreamError(_UNREADABLE)
+    raise UpstreamAnswered(_STATUS_OF_LATE_ERRORS.get(code, 500), code, message)
+
+
+def bare(etag: str) -> str:
+    """Return an ETag without quotes."""
+    return etag.strip().strip('"')
+
+
+def is_true(text: str | None) -> bool:
+    """Say whether an element says true."""
+    return (text or "").strip().lower() == "true"
+
+
+def whole_number(text: str | None) -> int:
+    """Return a number of the storage's. Raises `UpstreamError`."""
+    try:
+        return int(text or "")
+    except ValueError:
+        raise UpstreamError(_UNREADABLE) from None
+
+
+def read_time(text: str | None) -> datetime:
+    """Return a time of the storage's, in UTC. Raises `UpstreamError`."""
+    try:
+        time = datetime.fromisoformat((text or "").strip())
+    except ValueError:
+        raise UpstreamError(_UNREADABLE) from None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def show_time(time: datetime) -> str:
+    """Return a time as documents show it, with milliseconds: `2019-04-09T03:45:32.000Z`."""
+    utc = time.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
