@@ -152,6 +152,7 @@ class ListedEntry:
     etag: str  # without quotes
     checksum: Checksum | None = None
     position: int = 0  # which element of the document this is
+    places: tuple[tuple[str, int, int], ...] = ()  # tag, start and end of what `render_listing` changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ them entities, are refused; depth and number of elements are bounded. Names are 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NoReturn
 from xml.parsers import expat
 from xml.sax.saxutils import escape
@@ -18,16 +17,18 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _QUOTES = {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 
 
-@dataclass(slots=True, eq=False)
 class Element:
     """An element. `document[start:end]` is it, tags included; `tag` is its name as written, `name` without prefix."""
 
-    tag: str
-    name: str
-    start: int
-    end: int = 0
-    text: str = ""
-    children: list["Element"] = field(default_factory=list)
+    __slots__ = ("children", "end", "name", "start", "tag", "text")
+
+    def __init__(self, tag: str, start: int) -> None:
+        self.tag = tag
+        self.name = tag[tag.find(":") + 1 :]
+        self.start = start
+        self.end = 0
+        self.text = ""
+        self.children: list[Element] | tuple[()] = ()
 
     def find(self, name: str) -> "Element | None":
         """Return the first child of that name."""
@@ -48,9 +49,33 @@ class Element:
 
 def read(document: bytes) -> Element:
     """Return the root. Raises `MalformedXml`."""
+    return _Reader(document).root
+
+
+def expat_parser() -> expat.XMLParserType:
+    """Return a parser that refuses document types, for handlers that are to be set."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse
+    return parser
+
+
+def run(parser: expat.XMLParserType, document: bytes) -> None:
+    """Feed a document to a parser. Raises `MalformedXml`."""
     if document[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in document:
         raise MalformedXml  # UTF-16: nobody sends it, and places in it would not be those of ASCII text
-    return _Reader(document).root
+    try:
+        parser.Parse(document, True)  # noqa: FBT003  # expat takes it by position
+    except (expat.ExpatError, ValueError, LookupError) as cause:
+        raise MalformedXml from cause
+
+
+def end_of(document: bytes, at: int) -> int:
+    """Return where an element without children ends, `at` being where expat stands when it tells of its end.
+
+    That is behind an empty-element tag (`<a/>`), else at the end tag.
+    """
+    return at if document[at - 2 : at] == b"/>" else document.index(b">", at) + 1
 
 
 class _Reader:
@@ -59,17 +84,11 @@ class _Reader:
         self._open: list[Element] = []
         self._count = 0
         self._root: Element | None = None
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text
-        parser.StartDoctypeDeclHandler = _refuse
-        self._parser = parser
-        try:
-            parser.Parse(document, True)  # noqa: FBT003  # expat takes it by position
-        except (expat.ExpatError, ValueError, LookupError) as cause:
-            raise MalformedXml from cause
+        self._parser = expat_parser()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+        run(self._parser, document)
 
     @property
     def root(self) -> Element:
@@ -79,14 +98,19 @@ class _Reader:
 
     def _start(self, tag: str, _attributes: object) -> None:
         self._count += 1
-        if self._count > _MOST_ELEMENTS or len(self._open) >= _DEEPEST:
+        stack = self._open
+        if self._count > _MOST_ELEMENTS or len(stack) >= _DEEPEST:
             raise MalformedXml
-        element = Element(tag, tag.rpartition(":")[2], self._parser.CurrentByteIndex)
-        if self._open:
-            self._open[-1].children.append(element)
+        element = Element(tag, self._parser.CurrentByteIndex)
+        if stack:
+            parent = stack[-1]
+            if parent.children:
+                parent.children.append(element)
+            else:
+                parent.children = [element]
         else:
             self._root = element
-        self._open.append(element)
+        stack.append(element)
 
     def _text(self, data: str) -> None:
         self._open[-1].text += data
@@ -94,22 +118,21 @@ class _Reader:
     def _end(self, _tag: str) -> None:
         element = self._open.pop()
         at = self._parser.CurrentByteIndex
-        # Behind an empty-element tag expat stands after it, else at the end tag.
-        is_empty_tag = not element.children and not element.text and self._document[at - 2 : at] == b"/>"
-        element.end = at if is_empty_tag else self._document.index(b">", at) + 1
+        is_leaf = not element.children and not element.text
+        element.end = end_of(self._document, at) if is_leaf else self._document.index(b">", at) + 1
 
 
 def _refuse(*_declaration: object) -> NoReturn:
     raise MalformedXml
 
 
-def replaced(document: bytes, edits: Iterable[tuple[Element, bytes]]) -> bytes:
-    """Return the document with whole elements replaced; everything else stays byte for byte."""
+def replaced(document: bytes, edits: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """Return the document with some places, given as start, end and new text, replaced; the rest byte for byte."""
     pieces: list[bytes] = []
     position = 0
-    for element, text in sorted(edits, key=lambda edit: edit[0].start):
-        pieces += (document[position : element.start], text)
-        position = element.end
+    for start, end, text in sorted(edits):
+        pieces += (document[position:start], text)
+        position = end
     pieces.append(document[position:])
     return b"".join(pieces)
 

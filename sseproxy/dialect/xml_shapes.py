@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote
 
 from sseproxy.dialect.base import CompletedPart, CompletedUpload, ErrorCode, PartsPage, PartView
 from sseproxy.dialect.xml_document import Element, document_of, element, group, optional, read
@@ -262,15 +262,6 @@ def encoding_type(manner: Manner, url_encoded: bool) -> str:  # noqa: FBT001  # 
 def shown_key(manner: Manner, key: str, url_encoded: bool) -> str:  # noqa: FBT001
     """Return a key as a document shows it."""
     return quote(name_bytes(key), safe="/") if url_encoded and manner.with_encoding_type else key
-
-
-def stored_key(root: Element, text: str) -> str:
-    """Return a key that the storage shows, decoded where its document says that it is encoded.
-
-    A blank may come as "+"; a plus sign never does.
-    """
-    encoded = (root.value("EncodingType") or "").strip().lower() == "url"
-    return unquote_plus(text, errors="surrogateescape") if encoded else text
 
 
 def stored(document: bytes) -> Element:
