@@ -4,13 +4,14 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import quote
 
 from sseproxy.dialect.base import CompletedPart, CompletedUpload, ErrorCode, PartsPage, PartView
 from sseproxy.dialect.xml_document import Element, document_of, element, group, optional, read
 from sseproxy.errors import MalformedXml, UnsupportedFeature, UpstreamAnswered, UpstreamError
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, name_bytes
+from sseproxy.wire.headers import parse_iso_date, print_iso_date
 
 _ELEMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _UNREADABLE = "The storage's answer could not be read."
@@ -171,7 +172,7 @@ def _copied(
         root,
         manner.namespace,
         [
-            element("LastModified", show_time(last_modified)),
+            element("LastModified", print_iso_date(last_modified)),
             element("ETag", manner.etag(etag)),
             checksum_elements(manner, checksum, with_type=with_type),
         ],
@@ -211,7 +212,7 @@ def _part(manner: Manner, part: PartView) -> str:
     return group(
         "Part",
         element("PartNumber", part.number),
-        element("LastModified", show_time(part.last_modified)),
+        element("LastModified", print_iso_date(part.last_modified)),
         element("ETag", manner.etag(part.etag)),
         element("Size", part.plaintext_size),
         optional("HashCrc64ecma", part.crc64 if manner.with_crc64 else None),
@@ -303,13 +304,6 @@ def whole_number(text: str | None) -> int:
 def read_time(text: str | None) -> datetime:
     """Return a time of the storage's, in UTC. Raises `UpstreamError`."""
     try:
-        time = datetime.fromisoformat((text or "").strip())
+        return parse_iso_date((text or "").strip())
     except ValueError:
         raise UpstreamError(_UNREADABLE) from None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def show_time(time: datetime) -> str:
-    """Return a time as documents show it, with milliseconds: `2019-04-09T03:45:32.000Z`."""
-    utc = time.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"

@@ -1,0 +1,85 @@
+"""How a new object is encrypted: request over bucket default over configuration. Decisions are values."""
+
+from dataclasses import dataclass
+
+from sseproxy.dialect.base import Dialect, SseRequest
+from sseproxy.errors import UnsupportedFeature
+from sseproxy.model import Algorithm, Binding, EtagMode
+from sseproxy.settings import BucketRule, EncryptionSettings
+
+SERVICE_KEY_ALIAS = "alias/sseproxy/service"  # the service master key that AES256 runs under
+
+_NO_RULE = BucketRule()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionRule:
+    """What the configuration says for one bucket.
+
+    `default_key_id` None: the dialect's default alias; `etag` None: by algorithm; `allowed_keys` None: all.
+    """
+
+    default_algorithm: Algorithm = Algorithm.AES256
+    default_key_id: str | None = None
+    etag: EtagMode | None = None
+    binding: Binding = Binding.BUCKET_KEY
+    accept_bindings: frozenset[Binding] = frozenset()
+    sealed: bool = False
+    allowed_keys: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionDecision:
+    """How one object is to be sealed. `key_id` is an id or alias to ask the KMS for."""
+
+    algorithm: Algorithm
+    key_id: str
+    etag_mode: EtagMode
+    binding: Binding
+
+
+def rule_for(settings: EncryptionSettings, bucket: str) -> EncryptionRule:
+    """Return the rule of a bucket: what its own section leaves open is taken from the general one."""
+    own = settings.buckets.get(bucket, _NO_RULE)
+    return EncryptionRule(
+        default_algorithm=own.default_algorithm or settings.default_algorithm,
+        default_key_id=own.default_key_id or settings.default_key_id,
+        etag=own.etag or settings.etag,
+        binding=own.binding or settings.binding,
+        accept_bindings=frozenset(own.accept_bindings or settings.accept_bindings),
+        sealed=own.sealed,
+        allowed_keys=None if own.allowed_keys is None else frozenset(own.allowed_keys),
+    )
+
+
+def decide(
+    requested: SseRequest | None, bucket_default: SseRequest | None, rule: EncryptionRule, dialect: Dialect
+) -> EncryptionDecision:
+    """Decide how an object is sealed (S3 dossier §2.3).
+
+    KMS without a key id uses the key of the bucket's default only where that default is KMS too. Raises
+    `UnsupportedFeature` for an algorithm that this dialect cannot name in its answers.
+    """
+    chosen = requested or bucket_default or SseRequest(algorithm=rule.default_algorithm)
+    if chosen.algorithm not in dialect.sse.words:
+        raise UnsupportedFeature(f"Encryption with {chosen.algorithm.value} is not supported.")
+    return EncryptionDecision(
+        algorithm=chosen.algorithm,
+        key_id=_key_id(chosen, bucket_default, rule, dialect),
+        etag_mode=_etag_mode(chosen.algorithm, rule, dialect),
+        binding=rule.binding,
+    )
+
+
+def _key_id(chosen: SseRequest, bucket_default: SseRequest | None, rule: EncryptionRule, dialect: Dialect) -> str:
+    if chosen.algorithm is not Algorithm.KMS:
+        return SERVICE_KEY_ALIAS
+    inherited = bucket_default.key_id if bucket_default and bucket_default.algorithm is Algorithm.KMS else None
+    return chosen.key_id or inherited or rule.default_key_id or dialect.sse.default_key_alias
+
+
+def _etag_mode(algorithm: Algorithm, rule: EncryptionRule, dialect: Dialect) -> EtagMode:
+    if rule.etag is not None:
+        return rule.etag
+    opaque = algorithm is Algorithm.KMS and dialect.kms_default_etag_opaque
+    return EtagMode.OPAQUE if opaque else EtagMode.MD5
