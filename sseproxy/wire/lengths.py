@@ -1,0 +1,56 @@
+"""Stages that watch a body's length and its end."""
+
+from collections.abc import Callable, Sequence
+
+from sseproxy.errors import IncompleteBody, MetadataLost
+from sseproxy.stage import Buffer
+
+_TAIL = 16
+
+
+class LengthGuard:
+    """Passes exactly `length` bytes. Raises `IncompleteBody` for more, at once, and for fewer, at the end."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    def feed(self, data: Buffer) -> Sequence[Buffer]:
+        """Pass the next bytes."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise IncompleteBody
+        return (data,)
+
+    def finish(self) -> Sequence[Buffer]:
+        """Check that nothing is missing."""
+        if self._left:
+            raise IncompleteBody
+        return ()
+
+
+class TailGuard:
+    """Holds back the last 16 bytes of a body and refuses those that `is_tail` knows.
+
+    For bodies without an envelope: one that ends like a sealed object has lost its metadata (docs/format.md,
+    "Reading"), and its ciphertext must not be taken for a complete object.
+    """
+
+    def __init__(self, is_tail: Callable[[bytes], bool]) -> None:
+        self._is_tail = is_tail
+        self._held = b""
+
+    def feed(self, data: Buffer) -> Sequence[Buffer]:
+        """Pass what cannot be among the last bytes any more."""
+        view = memoryview(data)
+        if len(view) >= _TAIL:
+            held, self._held = self._held, bytes(view[-_TAIL:])
+            return [part for part in (held, view[:-_TAIL]) if part]
+        joined = self._held + bytes(view)
+        self._held = joined[-_TAIL:]
+        return [joined[:-_TAIL]] if len(joined) > _TAIL else []
+
+    def finish(self) -> Sequence[Buffer]:
+        """Release the last bytes. Raises `MetadataLost`."""
+        if self._is_tail(self._held):
+            raise MetadataLost
+        return [self._held] if self._held else []

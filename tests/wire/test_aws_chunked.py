@@ -1,0 +1,147 @@
+import hashlib
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sseproxy.errors import (
+    IncompleteBody,
+    InvalidChunkSize,
+    MalformedTrailer,
+    SignatureMismatch,
+    SseProxyError,
+)
+from sseproxy.signing.aws_v4 import derive_key
+from sseproxy.signing.aws_v4_stream import ChunkSigner
+from sseproxy.wire.aws_chunked import AwsChunkedDecoder
+
+_TRAILER = "x-amz-checksum-crc32"
+
+
+def _signer() -> ChunkSigner:
+    return ChunkSigner(
+        signing_key=derive_key("secret", "20130524", "us-east-1"),
+        timestamp="20130524T000000Z",
+        scope="20130524/us-east-1/s3/aws4_request",
+        seed_signature="0" * 64,
+    )
+
+
+def _plain(chunks: Sequence[bytes], trailers: str = "") -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n" + trailers.encode() + b"\r\n"
+
+
+def _signed(chunks: Sequence[bytes], trailer: tuple[str, str] | None = None) -> bytes:
+    signer, out = _signer(), b""
+    for chunk in [*chunks, b""]:
+        signature = signer.sign_chunk(hashlib.sha256(chunk).hexdigest())
+        out += b"%x;chunk-signature=%s\r\n%s" % (len(chunk), signature.encode(), chunk)
+        out += b"\r\n" if chunk else b""
+    if trailer:
+        signature = signer.sign_trailers(dict([trailer]))
+        out += f"{trailer[0]}:{trailer[1]}\r\nx-amz-trailer-signature:{signature}\r\n".encode()
+    return out + b"\r\n"
+
+
+def _decode(framed: bytes, decoder: AwsChunkedDecoder, step: int = 1 << 20) -> bytes:
+    out = b""
+    for at in range(0, len(framed), step):
+        out += b"".join(decoder.feed(framed[at : at + step]))
+    return out + b"".join(decoder.finish())
+
+
+def _decoder(
+    length: int, *, signed: bool = False, names: Sequence[str] = (), trailing: bool = True
+) -> AwsChunkedDecoder:
+    return AwsChunkedDecoder(
+        signer=_signer() if signed else None, trailer_names=names, decoded_length=length, is_trailing=trailing
+    )
+
+
+def test_the_dossiers_example_is_decoded_and_its_trailer_kept() -> None:
+    framed = b"b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
+    decoder = _decoder(11, names=[_TRAILER])
+
+    assert len(framed) == 52
+    assert _decode(framed, decoder) == b"hello world"
+    assert decoder.trailers == {_TRAILER: "DUoRhQ=="}
+
+
+@given(
+    st.lists(st.binary(min_size=8192, max_size=9000), max_size=4),
+    st.binary(min_size=1, max_size=50),
+    st.integers(1, 7000),
+)
+def test_bodies_survive_any_chunking_and_any_cut(chunks: list[bytes], last: bytes, step: int) -> None:
+    chunks = [*chunks, last]
+    whole = b"".join(chunks)
+
+    assert _decode(_plain(chunks), _decoder(len(whole)), step) == whole
+    assert _decode(_signed(chunks), _decoder(len(whole), signed=True, trailing=False), step) == whole
+    trailer = (_TRAILER, "AAAAAA==")
+    assert _decode(_signed(chunks, trailer), _decoder(len(whole), signed=True, names=[_TRAILER]), step) == whole
+
+
+def test_an_empty_body_is_one_last_chunk() -> None:
+    assert _decode(b"0\r\n\r\n", _decoder(0)) == b""
+    assert _decode(_signed([]), _decoder(0, signed=True, trailing=False)) == b""
+
+
+def test_a_trailer_may_end_in_a_bare_line_feed() -> None:
+    decoder = _decoder(1, names=[_TRAILER])
+
+    assert _decode(b"1\r\na\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\n\r\n", decoder) == b"a"
+
+
+_BAD: dict[str, tuple[bytes, type[SseProxyError]]] = {
+    "no final chunk": (b"1\r\na\r\n", IncompleteBody),
+    "cut in the data": (b"5\r\nab", IncompleteBody),
+    "no blank line at the end": (b"1\r\na\r\n0\r\n", IncompleteBody),
+    "not hex": (b"x\r\na\r\n0\r\n\r\n", IncompleteBody),
+    "extension in unsigned mode": (b"1;chunk-signature=" + b"0" * 64 + b"\r\na\r\n0\r\n\r\n", IncompleteBody),
+    "data longer than its chunk": (b"1\r\nab\r\n0\r\n\r\n", IncompleteBody),
+    "more than announced": (b"2\r\nab\r\n0\r\n\r\n", IncompleteBody),
+    "less than announced": (b"0\r\n\r\n", IncompleteBody),
+    "bytes behind the end": (b"1\r\na\r\n0\r\n\r\nx", IncompleteBody),
+    "unexpected trailer": (b"1\r\na\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n", MalformedTrailer),
+    "trailer without colon": (b"1\r\na\r\n0\r\nx-amz\r\n\r\n", MalformedTrailer),
+    "endless line": (b"1" * 9000, IncompleteBody),
+}
+
+
+@pytest.mark.parametrize("name", _BAD)
+def test_broken_framing_is_refused(name: str) -> None:
+    framed, error = _BAD[name]
+
+    with pytest.raises(error):
+        _decode(framed, _decoder(1))
+
+
+def test_a_missing_trailer_is_refused() -> None:
+    with pytest.raises(MalformedTrailer):
+        _decode(b"1\r\na\r\n0\r\n\r\n", _decoder(1, names=[_TRAILER]))
+
+
+def test_a_short_chunk_before_another_one_is_refused() -> None:
+    with pytest.raises(InvalidChunkSize) as refused:
+        _decode(_plain([b"a" * 10, b"b"]), _decoder(11))
+
+    assert refused.value.details == {"Chunk": "1", "BadChunkSize": "10"}
+
+
+@pytest.mark.parametrize("at", [30, 90, 200, 9000, -100, -5])
+def test_a_changed_byte_of_a_signed_body_never_finishes(at: int) -> None:
+    framed = bytearray(_signed([b"a" * 9000, b"b" * 100], (_TRAILER, "AAAAAA==")))
+    framed[at] ^= 1
+
+    with pytest.raises((SignatureMismatch, IncompleteBody, MalformedTrailer)):
+        _decode(bytes(framed), _decoder(9100, signed=True, names=[_TRAILER]))
+
+
+def test_the_last_buffer_is_held_back_until_everything_is_verified() -> None:
+    framed = _signed([b"a" * 100])
+    decoder = _decoder(100, signed=True, trailing=False)
+
+    assert b"".join(decoder.feed(framed)) == b""
+    assert b"".join(decoder.finish()) == b"a" * 100

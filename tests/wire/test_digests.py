@@ -1,0 +1,77 @@
+from base64 import b64encode
+
+import pytest
+from awscrt import checksums as crt
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sseproxy.errors import InvalidRequest
+from sseproxy.model import ChecksumAlgorithm
+from sseproxy.wire.digests import CRC64_XZ, Digests, composite, crc_combine, digest_of, parse_checksum
+
+_VECTORS = {
+    b"": ("AAAAAA==", "AAAAAA==", "AAAAAAAAAAA=", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+    b"hello world": ("DUoRhQ==", "yZRlqg==", "jSnVw/bqjr4=", "Kq5sNclPz7QV2+lfQIuc6R7oRu0=", "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek="),
+    b"123456789": ("y/Q5Jg==", "4waSgw==", "rosUhgp5mIg=", "98O8HYCOBHMq32eZZczDTKeuNEE=", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+}  # fmt: skip
+_CRCS = [ChecksumAlgorithm.CRC32, ChecksumAlgorithm.CRC32C, ChecksumAlgorithm.CRC64NVME]
+
+
+@pytest.mark.parametrize("data", _VECTORS)
+def test_checksums_are_the_published_ones(data: bytes) -> None:
+    values = tuple(b64encode(digest_of(algorithm, data)).decode() for algorithm in ChecksumAlgorithm)
+
+    assert values == _VECTORS[data]
+
+
+@pytest.mark.parametrize(
+    ("data", "crc64", "md5"),
+    [
+        (b"", 0, "1B2M2Y8AsgTpgAmY7PhCfg=="),
+        (b"123456789", 11051210869376104954, "JfnnlDI7RTiF9RgfG2JNCw=="),
+        (b"hello world", 5981764153023615706, "XrY7u+Ae7tCTyyK7j1rNww=="),
+        (b"a" * 1024, 15959859048537093769, "yaNM/IXZgmmMasifdgcavQ=="),
+        (bytes(range(256)), 8232944260754389680, "4shl20Fivtljv6qe9qwY8A=="),
+    ],
+)
+def test_crc64_and_md5_are_those_of_the_oss_vectors(data: bytes, crc64: int, md5: str) -> None:
+    digests = Digests(md5=True, crc64=True)
+    digests.update(memoryview(data)[:3])
+    digests.update(bytearray(data[3:]))
+
+    assert (digests.crc64, b64encode(digests.md5).decode()) == (crc64, md5)
+
+
+@given(st.binary(max_size=3000), st.binary(max_size=3000))
+def test_combined_crcs_are_those_of_the_joined_bytes(first: bytes, second: bytes) -> None:
+    for algorithm in _CRCS:
+        one, two, both = (int.from_bytes(digest_of(algorithm, data), "big") for data in (first, second, first + second))
+        assert crc_combine(algorithm, one, two, len(second)) == both
+    pair = [Digests(md5=False, crc64=True) for _ in range(3)]
+    for digests, data in zip(pair, (first, second, first + second), strict=True):
+        digests.update(data)
+    assert crc_combine(CRC64_XZ, pair[0].crc64, pair[1].crc64, len(second)) == pair[2].crc64
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(1, 5 * 2**30))
+def test_combination_agrees_with_another_implementation(one: int, two: int, length: int) -> None:
+    assert crc_combine(ChecksumAlgorithm.CRC32, one, two, length) == crt.combine_crc32(one, two, length)
+    assert crc_combine(ChecksumAlgorithm.CRC32C, one, two, length) == crt.combine_crc32c(one, two, length)
+    assert crc_combine(ChecksumAlgorithm.CRC64NVME, one, two, length) == crt.combine_crc64nvme(one, two, length)
+
+
+def test_composite_checksums_are_the_published_ones() -> None:
+    parts = [b"a" * (5 * 1024 * 1024), b"b"]
+
+    def of(algorithm: ChecksumAlgorithm) -> str:
+        return b64encode(composite(algorithm, [digest_of(algorithm, part) for part in parts])).decode()
+
+    assert of(ChecksumAlgorithm.CRC32) == "dYPmEQ=="
+    assert of(ChecksumAlgorithm.SHA256) == "tfmzeY9XeH2OXmxrtS4iDWlNIKUTAFv0/csHs2lsoD8="
+    assert of(ChecksumAlgorithm.SHA1) == "6tQrb5UfMOI7nbrrtGcqdpRvM6M="
+
+
+@pytest.mark.parametrize("text", ["", "bad", "AAAAAAA=", "AAAAAA==\n", "AAAA AA=="])
+def test_a_checksum_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^Value for x-amz-checksum-crc32 header is invalid\.$"):
+        parse_checksum(ChecksumAlgorithm.CRC32, text)
