@@ -24,6 +24,7 @@ from sseproxy.errors import (
 )
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType
 from sseproxy.wire.digests import parse_checksum
+from sseproxy.wire.headers import parse_tokens
 
 _SEVERAL = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
 _ANNOUNCED_ONLY = (
@@ -133,7 +134,7 @@ def _read_checksum(dialect: Dialect, headers: Mapping[str, str]) -> tuple[Checks
     sent = [
         name for name in headers if name.lower().startswith(prefix) and name.lower()[len(prefix) :] not in _NOT_VALUES
     ]
-    promised = [name for name in _names(headers.get(dialect.header("trailer"))) if name.startswith(prefix)]
+    promised = [name for name in parse_tokens(headers.get(dialect.header("trailer"))) if name.startswith(prefix)]
     if len(sent) + len(promised) > 1:
         raise InvalidRequest(_SEVERAL)
     announced = headers.get(dialect.header("sdk-checksum-algorithm"))
@@ -145,10 +146,6 @@ def _read_checksum(dialect: Dialect, headers: Mapping[str, str]) -> tuple[Checks
     if promised:
         return None, algorithms[0]
     return (_checksum(algorithms[0], headers[sent[0]]) if sent else None), None
-
-
-def _names(header: str | None) -> list[str]:
-    return [name.strip().lower() for name in (header or "").split(",") if name.strip()]
 
 
 def _algorithm(header: str, prefix: str) -> ChecksumAlgorithm:

@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TypeVar
 
 from sseproxy.errors import EnvelopeRejected, FooterRejected, UpstreamAnswered, UpstreamError, UpstreamUnavailable
@@ -25,6 +24,8 @@ from sseproxy.operations.context import Services
 from sseproxy.operations.etags import bare_etag, client_etag
 from sseproxy.policy.encryption import rule_for
 from sseproxy.ports import UpstreamRequest
+from sseproxy.wire.byte_ranges import parse_content_range
+from sseproxy.wire.headers import parse_http_date
 
 MOST_TRIES = 4  # for an object that is overwritten again and again
 
@@ -211,14 +212,17 @@ def length_of(headers: Mapping[str, str]) -> int:
 def total_of(headers: Mapping[str, str]) -> int:
     """Return the object's whole size from a Content-Range header; raises `UpstreamError`."""
     try:
-        return int(headers["Content-Range"].rpartition("/")[2])
-    except (KeyError, ValueError) as cause:
-        raise UpstreamError("The storage does not tell the object's size.") from cause
+        _, size = parse_content_range(headers.get("Content-Range", ""))
+    except ValueError:
+        size = None
+    if size is None:
+        raise UpstreamError("The storage does not tell the object's size.")
+    return size
 
 
 def last_modified_of(headers: Mapping[str, str]) -> datetime:
     """Return the Last-Modified of a storage's answer, in UTC; raises `UpstreamError` where it cannot be read."""
-    try:
-        return parsedate_to_datetime(headers["Last-Modified"]).astimezone(UTC)
-    except (KeyError, ValueError) as cause:
-        raise UpstreamError("The storage does not tell when the object was written.") from cause
+    moment = parse_http_date(headers.get("Last-Modified", ""))
+    if moment is None:
+        raise UpstreamError("The storage does not tell when the object was written.")
+    return moment

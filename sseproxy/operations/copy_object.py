@@ -58,7 +58,7 @@ async def copy_object(services: Services, request: Request) -> Response:
 async def _copy(services: Services, request: Request) -> Response:
     source, destination = copy_source_of(services.dialect, request), address_of(request)
     subject = await look(services, source)
-    judge_source(services.dialect, request, subject)
+    judge_source(services, request, subject)
     onto_itself = source.ref == destination.ref
     if onto_itself:
         await _check_change(services, request)
@@ -96,14 +96,11 @@ def _metadata(
     """Return the complete metadata of the copy: the source's or the request's, beside what only the request says."""
     dialect = services.dialect
     headers = to_backend(request.headers, dialect)
-    for name in [name for name in headers if name.lower().startswith(dialect.header("copy-source"))]:
-        headers.popall(name, None)
     directive = request.headers.get(dialect.header("metadata-directive"), "COPY")
     if directive.upper() not in {"COPY", "REPLACE"}:
         raise InvalidArgument(
             "Unknown metadata directive.", ArgumentName=dialect.header("metadata-directive"), ArgumentValue=directive
         )
-    headers.popall(dialect.header("metadata-directive"), None)
     if onto_itself and dialect.copy_onto_itself_replaces:
         # The request's metadata replaces the old, but a type that it does not name stays (OSS dossier §1.6).
         if "Content-Type" in subject.found.headers:

@@ -44,12 +44,13 @@ def copy_source_header(address: Address) -> str:
     return f"/{address.ref.bucket}/{address.raw_key}{query}"
 
 
-def judge_source(dialect: Dialect, request: Request, subject: Opened | Unsealed) -> None:
+def judge_source(services: Services, request: Request, subject: Opened | Unsealed) -> None:
     """Raise `PreconditionFailed`, or `NotModifiedCopy`, where the source is not the one that the client means."""
-    prefix = dialect.header("copy-source-")
-    verdict = evaluate(parse_conditions(request.headers, prefix), subject.etag, subject.found.last_modified)
+    prefix = services.dialect.header("copy-source-")
+    conditions = parse_conditions(request.headers, prefix)
+    verdict = evaluate(conditions, subject.etag, subject.found.last_modified, now=services.clock.now())
     if isinstance(verdict, NotModified):
-        if dialect.copy_answers_not_modified:
+        if services.dialect.copy_answers_not_modified:
             raise NotModifiedCopy
         raise PreconditionFailed(Condition=prefix + "If-None-Match")
     if isinstance(verdict, Failed):

@@ -81,7 +81,7 @@ async def handle(services: Services, request: Request) -> Response:
     dialect = services.dialect
     request = unhoisted(dialect, request)
     _guard_state(services, request)
-    refuse_reserved(request.headers, DIALECTS)
+    refuse_reserved([*request.headers, *request.query], DIALECTS.values())
     dialect.check_names(request.bucket, request.key)
     operation = dialect.route(request.method, request.bucket, request.key, request.query, request.headers)
     parse_sse(request.headers, request.query, operation, dialect)  # refuses what is not allowed here

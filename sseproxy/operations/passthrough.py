@@ -7,18 +7,18 @@ it may insist on one; what the storage answers in error is told again in our own
 from base64 import b64encode
 from contextlib import AsyncExitStack, aclosing
 from hashlib import md5
+from urllib.parse import urlsplit
 
 from sseproxy.exchange import Body, Request, Response
-from sseproxy.operations.assertions import read_assertions
+from sseproxy.operations.assertions import Assertions, read_assertions
 from sseproxy.operations.backend import backend_query, refusal
 from sseproxy.operations.bodies import collect, start
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
-from sseproxy.policy.forwarding import to_backend, to_client
+from sseproxy.policy.forwarding import Carried, to_backend, to_client
 from sseproxy.ports import UpstreamRequest, UpstreamResponse
 
 _BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
-_CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range", "If-Range")
 _FAILED = 300
 
 
@@ -33,12 +33,14 @@ async def pass_on(services: Services, request: Request) -> Response:
 
 async def passed_request(services: Services, request: Request) -> UpstreamRequest:
     """Return a client's request as it goes up, its document read and verified."""
-    headers = to_backend(request.headers, services.dialect)
-    for name in _CONDITIONS:
-        if name in request.headers:
-            headers[name] = request.headers[name]
-    body, has_digest = await _document(services, request)
-    if has_digest:  # the client's own may be of a kind that the storage does not know, or insist on this one
+    dialect = services.dialect
+    headers = to_backend(request.headers, dialect, keep=Carried.VERBATIM)
+    assertions = read_assertions(dialect, request.headers, request.content_length)
+    body = await _verified(services, request, assertions)
+    if assertions.trailing is not None:  # the document goes up in one piece, so its checksum goes as a header
+        name = dialect.header("checksum-") + assertions.trailing.value.lower()
+        headers[name] = request.trailers()[name]
+    if assertions.has_digest:  # the storage may not know the client's, or insist on this one
         headers["Content-MD5"] = b64encode(md5(body, usedforsecurity=False).digest()).decode()
     return UpstreamRequest(
         method=request.method,
@@ -52,17 +54,16 @@ async def passed_request(services: Services, request: Request) -> UpstreamReques
 
 async def verified_document(services: Services, request: Request) -> bytes:
     """Read a request document whole and check it against what the client asserts of it."""
-    return (await _document(services, request))[0]
-
-
-async def _document(services: Services, request: Request) -> tuple[bytes, bool]:
-    """Return a request's verified document, and whether the client sent a digest of it."""
     assertions = read_assertions(services.dialect, request.headers, request.content_length)
+    return await _verified(services, request, assertions)
+
+
+async def _verified(services: Services, request: Request, assertions: Assertions) -> bytes:
     check = BodyCheck(assertions, services.digest_pool, md5=False, trailers=request.trailers)
     document = await collect(request.body, services.limits.request_document)
     await check.add(document)
     await check.verified()
-    return document, assertions.has_digest
+    return document
 
 
 async def relay(services: Services, request: UpstreamRequest) -> Response:
@@ -72,6 +73,8 @@ async def relay(services: Services, request: UpstreamRequest) -> Response:
         if response.status >= _FAILED and response.status != 304:
             raise await refusal(services, response)
         headers = to_client(response.headers, services.dialect, sealed=False)
+        if "Location" in headers:  # may name the storage's host
+            headers["Location"] = urlsplit(headers["Location"]).path or "/"
         length = response.headers.get("Content-Length")
         if request.method == "HEAD" or response.status in {204, 304}:
             return Response(status=response.status, headers=headers, content_length=int(length) if length else None)

@@ -42,7 +42,8 @@ async def send_some(services: Services, request: Request, unsealed: Unsealed) ->
         raise MetadataLost
     wanted = read_request(services, request, "GET")
     wanted.headers["If-Match"] = f'"{found.backend_etag}"'
-    for name in ("Range", "If-Range"):
+    behavior = services.dialect.range_behavior_header
+    for name in ("Range", "If-Range", *([behavior[0]] if behavior else [])):
         if name in request.headers:
             wanted.headers[name] = request.headers[name]
     wanted = replace(wanted, raw_query=backend_query(request))

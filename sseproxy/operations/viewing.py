@@ -35,12 +35,16 @@ def read_request(services: Services, request: Request, method: str) -> UpstreamR
     """
     if not request.signed and any(name.startswith("response-") for name in request.query):
         raise InvalidRequest(_ANONYMOUS_OVERRIDES)
+    headers = to_backend(request.headers, services.dialect)
+    mode = services.dialect.header("checksum-mode")
+    if mode in request.headers:  # for objects that are not sealed; of sealed ones our own are shown
+        headers[mode] = request.headers[mode]
     return UpstreamRequest(
         method=method,
         bucket=request.bucket,
         raw_key=request.raw_key,
         raw_query=backend_query(request, without={"partnumber"}),
-        headers=to_backend(request.headers, services.dialect),
+        headers=headers,
     )
 
 
@@ -52,7 +56,7 @@ def judge(services: Services, request: Request, subject: Opened | Unsealed) -> R
     if not any(name in request.headers for name in _CONDITIONS):
         return None
     conditions = parse_conditions(request.headers)
-    verdict = evaluate(conditions, subject.etag, subject.found.last_modified)
+    verdict = evaluate(conditions, subject.etag, subject.found.last_modified, now=services.clock.now())
     if isinstance(verdict, Failed):
         raise PreconditionFailed(Condition=verdict.condition)
     if not isinstance(verdict, NotModified):
@@ -70,7 +74,6 @@ def view_response(services: Services, request: Request, opened: Opened, wanted: 
     """Return the answer to a GET or HEAD of a sealed object, without its body."""
     dialect = services.dialect
     headers = to_client(opened.found.headers, dialect, sealed=True)
-    headers.popall("Content-Range", None)
     headers["ETag"] = dialect.show_etag(opened.etag)
     headers["Accept-Ranges"] = "bytes"
     headers.update(sse_headers(dialect, opened.envelope))
