@@ -4,8 +4,9 @@ from functools import partial
 
 from sseproxy.dialect import xml_listings, xml_shapes
 from sseproxy.dialect.base import SseRequest, XmlShapes
-from sseproxy.dialect.xml_document import document_of, element, group, optional, read
+from sseproxy.dialect.xml_reading import child, parse_xml, text_of
 from sseproxy.dialect.xml_shapes import Manner
+from sseproxy.dialect.xml_writing import document_of, element, group, optional
 from sseproxy.errors import (
     InvalidArgument,
     MalformedXml,
@@ -34,17 +35,17 @@ def parse_bucket_encryption(document: bytes) -> SseRequest:
     An empty key id is the default key, and a data cipher beside another algorithm than KMS is dropped, as OSS does.
     Raises `MalformedXml`, `UnknownAlgorithm`, `UnknownDataAlgorithm`, `UnsupportedFeature`, `InvalidArgument`.
     """
-    root = read(document)
-    applied = root.find(_APPLY)
-    if root.name != "ServerSideEncryptionRule" or applied is None:
+    root = parse_xml(document)
+    applied = child(root, _APPLY)
+    if root.tag != "ServerSideEncryptionRule" or applied is None:
         raise MalformedXml
-    word = (applied.value("SSEAlgorithm") or "").strip()
+    word = text_of(applied, "SSEAlgorithm").strip()
     if not word:
         raise MalformedXml
     if word not in _WORDS:
         raise UnknownAlgorithm(ArgumentName="SSEAlgorithm", ArgumentValue=word)
     algorithm = _WORDS[word]
-    key_id = (applied.value("KMSMasterKeyID") or "").strip() or None
+    key_id = text_of(applied, "KMSMasterKeyID").strip() or None
     if algorithm is not Algorithm.KMS:
         if key_id is not None:
             raise InvalidArgument(
@@ -52,7 +53,7 @@ def parse_bucket_encryption(document: bytes) -> SseRequest:
                 ArgumentName="KMSMasterKeyID",
             )
         return SseRequest(algorithm=algorithm)
-    _check_data_algorithm((applied.value("KMSDataEncryption") or "").strip())
+    _check_data_algorithm(text_of(applied, "KMSDataEncryption").strip())
     return SseRequest(algorithm=algorithm, key_id=key_id)
 
 

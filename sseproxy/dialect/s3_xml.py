@@ -1,11 +1,13 @@
 """S3's documents (S3 dossier §2, §6.2, §7.2, §11)."""
 
 from functools import partial
+from xml.etree.ElementTree import Element
 
 from sseproxy.dialect import xml_listings, xml_shapes
 from sseproxy.dialect.base import SseRequest, XmlShapes
-from sseproxy.dialect.xml_document import Element, document_of, element, group, optional, read
+from sseproxy.dialect.xml_reading import child, children, parse_xml, text_of
 from sseproxy.dialect.xml_shapes import Manner
+from sseproxy.dialect.xml_writing import document_of, element, group, optional
 from sseproxy.errors import InvalidArgument, MalformedXml, UnsupportedFeature
 from sseproxy.model import Algorithm
 
@@ -32,20 +34,20 @@ def parse_bucket_encryption(document: bytes) -> SseRequest:
     further effect here: SSE-C is refused anyway, and bucket keys change only the number of KMS calls. Raises
     `MalformedXml`, `InvalidArgument`, `UnsupportedFeature`.
     """
-    root = read(document)
-    rules = list(root.all("Rule"))
-    if root.name != "ServerSideEncryptionConfiguration" or len(rules) != 1 or not rules[0].children:
+    root = parse_xml(document)
+    rules = list(children(root, "Rule"))
+    if root.tag != "ServerSideEncryptionConfiguration" or len(rules) != 1 or len(rules[0]) == 0:
         raise MalformedXml
-    flag = rules[0].value("BucketKeyEnabled")
-    if flag is not None and flag.strip().lower() not in _FLAGS:
+    flag = text_of(rules[0], "BucketKeyEnabled", "false")
+    if flag.strip().lower() not in _FLAGS:
         raise MalformedXml
-    applied = rules[0].find(_APPLY)
+    applied = child(rules[0], _APPLY)
     return SseRequest(algorithm=Algorithm.AES256) if applied is None else _applied(applied)
 
 
 def _applied(applied: Element) -> SseRequest:
-    word = (applied.value("SSEAlgorithm") or "").strip()
-    key_id = (applied.value("KMSMasterKeyID") or "").strip() or None
+    word = text_of(applied, "SSEAlgorithm").strip()
+    key_id = text_of(applied, "KMSMasterKeyID").strip() or None
     if word == "aws:kms:dsse":
         raise UnsupportedFeature("Dual-layer encryption (aws:kms:dsse) is not supported.")
     if word not in _WORDS:

@@ -1,8 +1,7 @@
 """Listings of the storage: what they say of each object, and the same listing with other sizes and ETags.
 
 Does not know which dialect it serves. Everything that is not changed stays byte for byte: prefixes, tokens, owners,
-delete markers, name spaces, and the percent-encoding of keys. A listing is read in one pass that notes where the
-changeable elements stand, because a page has ten thousand elements and passes through the event loop.
+delete markers, name spaces, and the percent-encoding of keys.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +11,8 @@ from urllib.parse import unquote_plus
 from xml.sax.saxutils import escape
 
 from sseproxy.dialect.base import ListedEntry
-from sseproxy.dialect.xml_document import end_of, expat_parser, replaced, run
-from sseproxy.dialect.xml_shapes import Manner, bare, is_true, read_time, stored, whole_number
+from sseproxy.dialect.xml_scanning import Scanner, local_name, replaced
+from sseproxy.dialect.xml_shapes import Manner, bare, is_true, read_time, whole_number
 from sseproxy.errors import MalformedXml, UpstreamError
 
 _OBJECTS = frozenset({"Contents", "Version"})
@@ -61,7 +60,7 @@ def render_listing(manner: Manner, document: bytes, entries: Sequence[ListedEntr
 
 def _edits(manner: Manner, entry: ListedEntry) -> Iterator[tuple[int, int, bytes]]:
     for tag, start, end in entry.places:
-        name = _local(tag)
+        name = local_name(tag)
         if name == "Size":
             yield start, end, f"<{tag}>{entry.size}</{tag}>".encode()
         elif name == "ETag":
@@ -92,11 +91,9 @@ def parse_keys(document: bytes) -> tuple[list[tuple[str, int, datetime]], str | 
 
 def hide_bucket(document: bytes, name: str) -> bytes:
     """Return a list of buckets without one name; other documents as they are. Raises `UpstreamError`."""
-    buckets = stored(document).find("Buckets")
-    if buckets is None:
-        return document
-    hidden = [bucket for bucket in buckets.all("Bucket") if (bucket.value("Name") or "").strip() == name]
-    return replaced(document, ((bucket.start, bucket.end, b"") for bucket in hidden))
+    scan = _Buckets(document)
+    _run(scan)
+    return replaced(document, ((start, end, b"") for found, start, end in scan.places if found == name))
 
 
 @dataclass(slots=True, eq=False)
@@ -105,23 +102,16 @@ class _Listed:
     places: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-class _Scan:
-    """One pass over a listing: the texts two levels deep, and the places of what can be changed."""
+class _Objects(Scanner):
+    """The texts of a listing and of its objects, and the places of what can be changed."""
 
     def __init__(self, document: bytes) -> None:
+        super().__init__(document)
         self.root = ""
         self.head: dict[str, str] = {}
         self.objects: list[_Listed] = []
-        self._document = document
-        self._depth = 0
         self._listed: _Listed | None = None
-        self._text = ""
-        self._start_at = 0
-        self._parser = expat_parser()
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._data
-        run(self._parser, document)
+        self._began = 0
 
     def key(self, listed: _Listed) -> str:
         """Return an object's key, decoded where the listing says that keys are encoded.
@@ -132,45 +122,60 @@ class _Scan:
         encoded = self.head.get("EncodingType") == "url"
         return unquote_plus(key, errors="surrogateescape") if encoded else key
 
-    def _start(self, tag: str, _attributes: object) -> None:
-        self._depth += 1
-        self._text = ""
-        if self._depth == 3:
-            if tag in _CHANGEABLE or ":" in tag:
-                self._start_at = self._parser.CurrentByteIndex
-        elif self._depth == 2 and _local(tag) in _OBJECTS:
+    def opened(self, tag: str, depth: int) -> None:
+        if depth == 3:
+            if self._listed is not None and local_name(tag) in _CHANGEABLE:
+                self._began = self.position
+        elif depth == 2 and local_name(tag) in _OBJECTS:
             self._listed = _Listed()
             self.objects.append(self._listed)
-        elif self._depth == 1:
-            self.root = _local(tag)
+        elif depth == 1:
+            self.root = local_name(tag)
 
-    def _data(self, data: str) -> None:
-        self._text += data
-
-    def _end(self, tag: str) -> None:
-        depth = self._depth
-        self._depth = depth - 1
+    def closed(self, tag: str, depth: int, text: str) -> None:
         if depth == 3 and self._listed is not None:
-            name = _local(tag)
-            self._listed.texts[name] = self._text
+            name = local_name(tag)
+            self._listed.texts[name] = text
             if name in _CHANGEABLE:
-                at = self._parser.CurrentByteIndex
-                end = end_of(self._document, at) if not self._text else self._document.index(b">", at) + 1
-                self._listed.places.append((tag, self._start_at, end))
+                self._listed.places.append((tag, self._began, self.end_position(text)))
         elif depth == 2:
             self._listed = None
-            self.head[_local(tag)] = self._text
+            self.head[local_name(tag)] = text
 
 
-def _scanned(document: bytes) -> _Scan:
-    try:
-        scan = _Scan(document)
-    except MalformedXml:
-        raise UpstreamError("The storage's answer could not be read.") from None
+class _Buckets(Scanner):
+    """The names and places of the buckets in a list of buckets."""
+
+    def __init__(self, document: bytes) -> None:
+        super().__init__(document)
+        self.places: list[tuple[str, int, int]] = []
+        self._path: list[str] = []
+        self._name = ""
+        self._began = 0
+
+    def opened(self, tag: str, depth: int) -> None:
+        self._path.append(local_name(tag))
+        if self._path[1:] == ["Buckets", "Bucket"]:
+            self._began, self._name = self.position, ""
+
+    def closed(self, tag: str, depth: int, text: str) -> None:
+        if self._path[1:] == ["Buckets", "Bucket", "Name"]:
+            self._name = text.strip()
+        elif self._path[1:] == ["Buckets", "Bucket"] and self._name:
+            self.places.append((self._name, self._began, self.end_of_tag(self.position)))
+        self._path.pop()
+
+
+def _scanned(document: bytes) -> _Objects:
+    scan = _Objects(document)
+    _run(scan)
     if scan.root not in _LISTINGS:
         raise UpstreamError("The storage's answer is no listing.")
     return scan
 
 
-def _local(tag: str) -> str:
-    return tag[tag.find(":") + 1 :]
+def _run(scan: Scanner) -> None:
+    try:
+        scan.run()
+    except MalformedXml:
+        raise UpstreamError("The storage's answer could not be read.") from None

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
+from xml.etree.ElementTree import Element
 
 from sseproxy.dialect.base import CompletedPart, CompletedUpload, ErrorCode, PartsPage, PartView
-from sseproxy.dialect.xml_document import Element, document_of, element, group, optional, read
+from sseproxy.dialect.xml_reading import child, children, parse_xml, text_of
+from sseproxy.dialect.xml_writing import document_of, element, group, optional
 from sseproxy.errors import MalformedXml, UnsupportedFeature, UpstreamAnswered, UpstreamError
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, name_bytes
 from sseproxy.wire.headers import parse_iso_date, print_iso_date
@@ -66,27 +68,27 @@ def render_error(
 def parse_error(document: bytes) -> tuple[str, str, Mapping[str, str]]:
     """Return code, message and the other plain elements of an error document; ("", "", {}) where it is none."""
     try:
-        root = read(document)
+        root = parse_xml(document)
     except MalformedXml:
         return "", "", {}
-    found = root.find("Error") if root.name == "ErrorResponse" else root
-    if found is None or found.name != "Error":
+    found = child(root, "Error") if root.tag == "ErrorResponse" else root
+    if found is None or found.tag != "Error":
         return "", "", {}
-    texts = {child.name: child.text.strip() for child in found.children if not child.children}
+    texts = {inner.tag: (inner.text or "").strip() for inner in found if len(inner) == 0}
     return texts.pop("Code", ""), texts.pop("Message", ""), texts
 
 
 def parse_complete(document: bytes) -> list[CompletedPart]:
     """Return the parts that a Complete lists, in its order; may be empty. Strict."""
-    root = read(document)
-    if root.name != "CompleteMultipartUpload" or any(child.name != "Part" for child in root.children):
+    root = parse_xml(document)
+    if root.tag != "CompleteMultipartUpload" or any(part.tag != "Part" for part in root):
         raise MalformedXml
-    return [_completed_part(part) for part in root.children]
+    return [_completed_part(part) for part in root]
 
 
 def _completed_part(part: Element) -> CompletedPart:
-    texts = {child.name: child.text.strip() for child in part.children}
-    if len(texts) != len(part.children):
+    texts = {inner.tag: (inner.text or "").strip() for inner in part}
+    if len(texts) != len(part):
         raise MalformedXml  # said twice
     number, etag = texts.pop("PartNumber", ""), bare(texts.pop("ETag", ""))
     if not (number.isascii() and number.isdigit() and len(number) <= 9) or not etag:
@@ -130,7 +132,7 @@ def parse_completed(document: bytes) -> str:
 
     Raises `UpstreamAnswered` for an error inside a 200, `UpstreamError` for anything else that is no such answer.
     """
-    return bare(_result(document, "CompleteMultipartUploadResult").value("ETag") or "")
+    return bare(text_of(_result(document, "CompleteMultipartUploadResult"), "ETag"))
 
 
 def render_created_upload(manner: Manner, bucket: str, key: str, upload_id: str, url_encoded: bool) -> bytes:  # noqa: FBT001  # the shape's signature
@@ -149,7 +151,7 @@ def render_created_upload(manner: Manner, bucket: str, key: str, upload_id: str,
 
 def parse_created_upload(document: bytes) -> str:
     """Return the upload id of the storage's answer to Create."""
-    upload_id = (_result(document, "InitiateMultipartUploadResult").value("UploadId") or "").strip()
+    upload_id = text_of(_result(document, "InitiateMultipartUploadResult"), "UploadId").strip()
     if not upload_id:
         raise UpstreamError(_UNREADABLE)
     return upload_id
@@ -182,12 +184,12 @@ def _copied(
 def parse_copied(document: bytes) -> tuple[datetime, str]:
     """Return time and ETag of the storage's answer to a copy. Raises as `parse_completed` does."""
     root = _result(document, "CopyObjectResult", "CopyPartResult")
-    return read_time(root.value("LastModified")), bare(root.value("ETag") or "")
+    return read_time(text_of(root, "LastModified")), bare(text_of(root, "ETag"))
 
 
 def parse_copied_part(document: bytes) -> str:
     """Return the ETag of the storage's answer to UploadPartCopy. Raises as `parse_completed` does."""
-    return bare(_result(document, "CopyPartResult").value("ETag") or "")
+    return bare(text_of(_result(document, "CopyPartResult"), "ETag"))
 
 
 def render_parts(manner: Manner, page: PartsPage) -> bytes:
@@ -225,16 +227,16 @@ def parse_parts(document: bytes) -> tuple[list[PartView], int | None]:
     root = _result(document, "ListPartsResult")
     parts = [
         PartView(
-            number=whole_number(part.value("PartNumber")),
-            last_modified=read_time(part.value("LastModified")),
-            etag=bare(part.value("ETag") or ""),
-            plaintext_size=whole_number(part.value("Size")),
+            number=whole_number(text_of(part, "PartNumber")),
+            last_modified=read_time(text_of(part, "LastModified")),
+            etag=bare(text_of(part, "ETag")),
+            plaintext_size=whole_number(text_of(part, "Size")),
         )
-        for part in root.all("Part")
+        for part in children(root, "Part")
     ]
-    if not is_true(root.value("IsTruncated")) or not parts:
+    if not is_true(text_of(root, "IsTruncated")) or not parts:
         return parts, None
-    return parts, whole_number(root.value("NextPartNumberMarker") or str(parts[-1].number))
+    return parts, whole_number(text_of(root, "NextPartNumberMarker") or str(parts[-1].number))
 
 
 def render_delete(manner: Manner, keys: Sequence[str]) -> bytes:
@@ -268,14 +270,14 @@ def shown_key(manner: Manner, key: str, url_encoded: bool) -> str:  # noqa: FBT0
 def stored(document: bytes) -> Element:
     """Return the root of a document of the storage. Raises `UpstreamError`."""
     try:
-        return read(document)
+        return parse_xml(document)
     except MalformedXml:
         raise UpstreamError(_UNREADABLE) from None
 
 
 def _result(document: bytes, *roots: str) -> Element:
     root = stored(document)
-    if root.name in roots:
+    if root.tag in roots:
         return root
     code, message, _ = parse_error(document)
     if not code:
