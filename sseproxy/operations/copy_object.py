@@ -27,6 +27,7 @@ from sseproxy.operations.copy_source import (
 from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.plan import Plan, add_envelope, check_size
 from sseproxy.operations.storing import store
+from sseproxy.operations.tags import tagging_of
 from sseproxy.operations.write_conditions import write_conditions
 from sseproxy.policy.forwarding import to_backend, to_client
 from sseproxy.ports import UpstreamRequest, UpstreamResponse
@@ -160,15 +161,21 @@ async def _copy_refusal(services: Services, response: UpstreamResponse, source: 
 
 async def _streamed(services: Services, plan: Plan, source: Unsealed) -> CIMultiDictProxy[str]:
     """Seal an object that is not, on its way through the proxy."""
-    check_size(services.dialect, source.size)
+    dialect = services.dialect
+    check_size(dialect, source.size)
+    directive = plan.headers.popall(dialect.header("tagging-directive"), ["COPY"])[0]
+    if directive.upper() != "REPLACE":
+        tags = await tagging_of(services, source.found)
+        plan.headers.popall(dialect.header("tagging"), None)
+        if tags is not None:
+            plan.headers[dialect.header("tagging")] = tags
     check = BodyCheck(
         Assertions(length=source.size),
         services.digest_pool,
         md5=plan.decision.etag_mode is EtagMode.MD5,
         algorithms=own_checksums(services),
     )
-    body = await source_body(services, source)
-    stored = await store(services, plan, body, source.size, check)
+    stored = await store(services, plan, await source_body(services, source), source.size, check)
     return stored.headers
 
 
