@@ -52,6 +52,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Kind.HISTOGRAM, "From a request to the storage to the head of its answer", ("method",)
         ),
         "backend_reads_resumed": Metric(Kind.COUNTER, "Reads that went on after the storage broke off"),
+        "reads_restarted": Metric(Kind.COUNTER, "Reads begun again because the object changed in between"),
         "kms_calls_total": Metric(Kind.COUNTER, "Calls of the key service", ("operation", "result")),
         "kms_seconds": Metric(Kind.HISTOGRAM, "Duration of calls of the key service", ("operation",)),
         "unwrap_cache_total": Metric(Kind.COUNTER, "Look-ups of opened data keys", ("result",)),

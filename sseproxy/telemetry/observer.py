@@ -12,6 +12,8 @@ EVENTS: Mapping[str, Level] = MappingProxyType(
     {
         "storage_refused_proxy": "error",  # wrong credentials, clock or region on our side: an operator must act
         "storage_failed": "warning",
+        "entry_not_opened": "warning",
+        "upload_not_aborted": "warning",
     }
 )
 

@@ -47,15 +47,17 @@ def test_a_traceback_shows_no_local_variables() -> None:
     stream = io.StringIO()
     logger = build_logger(stream, "info")
 
+    def fail(part: str) -> None:
+        local = part + "-value"
+        raise ValueError(f"broken {len(local)}")
+
     try:
-        local = "local-" + "value"
-        raise ValueError("broken")
+        fail("local")
     except ValueError:
         logger.exception("failed")
-        del local
 
     (line,) = _lines(stream)
-    assert "ValueError: broken" in str(line["exception"])
+    assert "ValueError: broken 11" in str(line["exception"])
     assert "local-value" not in stream.getvalue()
 
 

@@ -1,5 +1,7 @@
 """The metrics and the table that declares them."""
 
+from pathlib import Path
+
 import pytest
 
 from sseproxy.telemetry.metrics import METRICS, Kind, PrometheusMetrics
@@ -69,3 +71,11 @@ def test_the_text_format_names_every_metric_with_the_prefix() -> None:
     for name in METRICS:
         assert f"# TYPE sseproxy_{name.removesuffix('_total')}" in body.decode()
     assert b"process_resident_memory_bytes" in body
+
+
+def test_the_operators_guide_lists_every_metric_with_its_labels() -> None:
+    guide = (Path(__file__).parent.parent.parent / "docs" / "operations.md").read_text()
+
+    for name, metric in METRICS.items():
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        assert f"| `{name}` | {labels} | {metric.help} |".replace("|  |", "| |") in guide

@@ -53,6 +53,14 @@ def test_every_event_in_the_code_is_declared_and_every_declared_event_is_used() 
     assert set(EVENTS) - set(used) == set()
 
 
+def test_the_operators_guide_explains_every_event_that_is_worth_an_alert() -> None:
+    guide = (SOURCES.parent / "docs" / "operations.md").read_text()
+
+    assert [
+        name for name, level in EVENTS.items() if level in {"warning", "error"} and f"| `{name}` |" not in guide
+    ] == []
+
+
 def test_counts_reach_the_metrics_and_the_tally_of_the_request() -> None:
     metrics = PrometheusMetrics()
     observer = TelemetryObserver(metrics, build_logger(io.StringIO(), "info"))
