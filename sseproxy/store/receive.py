@@ -111,23 +111,25 @@ def _take(descriptor: int, batch: Sequence[Buffer], digests: Digests) -> None:
         digests.update(data)
 
 
-class _Signatures:
-    """The rolling signatures of one request (S3 dossier §3.5)."""
+class SignerAdapter:
+    """`aws_chunked.Signatures` on the signer of `sseproxy.signing`; a wrong signature raises its `SignatureMismatch`."""
 
     def __init__(self, signer: ChunkSigner) -> None:
         self._signer = signer
 
     def chunk(self, sha256: bytes, signature: str) -> None:
+        """Check the signature of the next chunk."""
         self._signer.verify_chunk(sha256.hex(), signature)
 
     def trailer(self, trailers: Mapping[str, str], signature: str) -> None:
+        """Check the signature of the trailers."""
         self._signer.verify_trailers(trailers, signature)
 
 
 def _decoder(call: Call) -> AwsChunked | None:
     if not call.payload.framed:
         return None
-    signatures = _Signatures(ChunkSigner.after(call.verified)) if call.payload.signed else None
+    signatures = SignerAdapter(ChunkSigner.after(call.verified)) if call.payload.signed else None
     return AwsChunked(signatures, trailing=call.payload.trailing)
 
 
