@@ -239,6 +239,7 @@ class Dialect:
     http_date_in_answers: bool = True
     copy_onto_itself_replaces: bool = False  # metadata is replaced whatever the directive says; never an illegal copy
     copy_answers_not_modified: bool = False  # a copy whose source is not modified gives 304, else 412
+    only_if_new_header: tuple[str, str] = ("If-None-Match", "*")  # a PUT with it never replaces an object
     default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404
 
     def header(self, name: str) -> str:

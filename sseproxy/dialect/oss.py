@@ -151,6 +151,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
 
 OSS = Dialect(
     name="oss",
+    only_if_new_header=("x-oss-forbid-overwrite", "true"),
     header_prefix="x-oss-",
     sse=_VOCABULARY,
     limits=Limits(

@@ -4,8 +4,8 @@ Pure functions: records in, a plan out. Rules: docs/format.md, "Multipart"; S3 d
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import md5
+from itertools import pairwise
 
 from sseproxy.dialect.base import CompletedPart
 from sseproxy.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, MalformedXml
@@ -23,7 +23,7 @@ def check_order(listed: Sequence[CompletedPart]) -> None:
         raise MalformedXml("You must specify at least one part")
     if len(listed) > _MOST_PARTS:
         raise MalformedXml("The list has more than 10,000 parts.")
-    if any(later.number <= earlier.number for earlier, later in zip(listed, listed[1:], strict=False)):
+    if any(later.number <= earlier.number for earlier, later in pairwise(listed)):
         raise InvalidPartOrder
 
 
@@ -80,13 +80,12 @@ def tail_number(chosen: Sequence[PartRecord], recorded: Iterable[PartRecord]) ->
 def attributes_of(upload: Upload, chosen: Sequence[PartRecord]) -> Attributes:
     """Return what is true of the object that the chosen attempts make."""
     checksum = checksum_of(upload, chosen)
-    is_composite = checksum is not None and checksum.type is ChecksumType.COMPOSITE
     segments = tuple(
         SegmentEntry(
             number=record.number,
             plaintext_size=record.plaintext_size,
             salt=record.salt,
-            checksum=record.checksum.value if is_composite and record.checksum else b"",
+            checksum=record.checksum.value if checksum is not None and record.checksum is not None else b"",
         )
         for record in chosen
     )
@@ -115,9 +114,7 @@ def checksum_of(upload: Upload, chosen: Sequence[PartRecord]) -> Checksum | None
     sized = [
         (int.from_bytes(value, "big"), record.plaintext_size) for value, record in zip(values, chosen, strict=True)
     ]
-    return Checksum(
-        algorithm=algorithm, type=kind, value=_combined(algorithm, sized).to_bytes(len(values[0]), "big")
-    )
+    return Checksum(algorithm=algorithm, type=kind, value=_combined(algorithm, sized).to_bytes(len(values[0]), "big"))
 
 
 def check_listed_checksums(upload: Upload, listed: Sequence[CompletedPart], chosen: Sequence[PartRecord]) -> None:
@@ -165,7 +162,9 @@ def _known(record: PartRecord, algorithm: ChecksumAlgorithm) -> bytes | None:
 def _md5_of_md5s(chosen: Sequence[PartRecord]) -> bytes:
     digest = md5(usedforsecurity=False)
     for record in chosen:
-        digest.update(bytes.fromhex(record.etag))
+        if record.md5 is None:
+            raise InvalidRequest(f"Part {record.number} of this upload has no MD5; upload it again.")
+        digest.update(record.md5)
     return digest.digest()
 
 
@@ -179,5 +178,3 @@ def _combined(algorithm: ChecksumAlgorithm | str, sized: Sequence[tuple[int, int
     for crc, plaintext_size in sized[1:]:
         total = crc_combine(algorithm, total, crc, plaintext_size)
     return total
-
-

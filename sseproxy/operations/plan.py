@@ -1,5 +1,6 @@
 """What is to be stored where, and what became of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -48,12 +49,12 @@ def check_size(dialect: Dialect, length: int) -> None:
         raise EntityTooLarge(ProposedSize=str(length), MaxSizeAllowed=str(largest_plaintext(largest)))
 
 
-def largest_plaintext(largest_stored: int) -> int:
-    """Return the most plaintext whose sealed object has at most `largest_stored` bytes."""
+def largest_plaintext(largest_stored: int, stored: Callable[[int], int] = stored_size) -> int:
+    """Return the most plaintext whose stored form, an object unless `stored` says otherwise, fits `largest_stored`."""
     least, most = 0, largest_stored
     while least < most:
         middle = (least + most + 1) // 2
-        if stored_size(middle) <= largest_stored:
+        if stored(middle) <= largest_stored:
             least = middle
         else:
             most = middle - 1

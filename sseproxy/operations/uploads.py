@@ -7,21 +7,33 @@ Layout under `uploads/<hex SHA-256(lp(bucket) lp(key) lp(upload id))>/` (docs/fo
     kept/<number>       the stored bytes of a part that has to wait for Complete
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from urllib.parse import quote
 
 import msgpack
 
-from sseproxy.errors import StateRejected
-from sseproxy.format import DataKey, Envelope, PartRecord, decode_envelope, encode_envelope, open_record, seal_record
+from sseproxy.errors import NoSuchUpload, StateRejected
+from sseproxy.format import (
+    DataKey,
+    Envelope,
+    PartRecord,
+    decode_envelope,
+    encode_envelope,
+    lp,
+    open_record,
+    seal_record,
+)
 from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, ObjectRef, name_bytes
 from sseproxy.operations.state_store import StateStore
 
 _PURPOSE = "upload"
 _FIELDS = 5
+_MOST_CACHED = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +62,51 @@ class Attempt:
     recorded: datetime
 
 
+class OpenUploads:
+    """The uploads that parts came for lately, so that a part does not cost a read of the state bucket.
+
+    An upload's envelope never changes, so what is here can only be outlived by its upload; the backend refuses the
+    part then. Losing an entry costs one request.
+    """
+
+    def __init__(self, capacity: int = _MOST_CACHED) -> None:
+        self._capacity = capacity
+        self._entries: OrderedDict[str, Upload] = OrderedDict()
+
+    async def get(self, state: StateStore, ref: ObjectRef, upload_id: str) -> Upload:
+        """Return an upload; raises `NoSuchUpload`."""
+        folder = folder_of(ref, upload_id)
+        upload = self._entries.get(folder)
+        if upload is None:
+            upload = await load_upload(state, ref, upload_id)
+            if upload is None:
+                raise NoSuchUpload(UploadId=upload_id)
+            self.remember(upload)
+        else:
+            self._entries.move_to_end(folder)
+        return upload
+
+    def remember(self, upload: Upload) -> None:
+        """Keep an upload at hand."""
+        self._entries[upload.folder] = upload
+        while len(self._entries) > self._capacity:
+            self._entries.popitem(last=False)
+
+    def forget(self, ref: ObjectRef, upload_id: str) -> None:
+        """Drop an upload that has ended."""
+        self._entries.pop(folder_of(ref, upload_id), None)
+
+
+def upload_query(upload_id: str, part_number: int | None = None) -> str:
+    """Return the query that names an upload, or a part of it, towards the backend."""
+    query = f"uploadId={quote(upload_id, safe='-_.~')}"
+    return query if part_number is None else f"partNumber={part_number}&{query}"
+
+
 def folder_of(ref: ObjectRef, upload_id: str) -> str:
     """Return the folder of an upload's state (docs/format.md, "Multipart")."""
     names = (name_bytes(ref.bucket), name_bytes(ref.key), name_bytes(upload_id))
-    framed = b"".join(len(name).to_bytes(4, "big") + name for name in names)
-    return f"uploads/{sha256(framed).hexdigest()}/"
+    return f"uploads/{sha256(b''.join(map(lp, names))).hexdigest()}/"
 
 
 async def save_upload(state: StateStore, upload: Upload) -> None:
@@ -99,9 +151,7 @@ async def is_open(state: StateStore, upload: Upload) -> bool:
 
 async def save_record(state: StateStore, upload: Upload, key: DataKey, record: PartRecord) -> str:
     """Put the record of a part attempt beside the envelope and return its state key."""
-    text = seal_record(
-        key, record, bucket=upload.ref.bucket, key_name=upload.ref.key, upload_id=upload.upload_id
-    )
+    text = seal_record(key, record, bucket=upload.ref.bucket, key_name=upload.ref.key, upload_id=upload.upload_id)
     state_key = f"{upload.folder}parts/{text}"
     await state.put_marker(state_key)
     return state_key
@@ -109,7 +159,7 @@ async def save_record(state: StateStore, upload: Upload, key: DataKey, record: P
 
 async def load_attempts(
     state: StateStore, upload: Upload, key: DataKey, *, after_part: int = 0
-) -> AsyncIterator[Attempt]:
+) -> AsyncGenerator[Attempt]:
     """Yield every recorded attempt with a number above `after_part`, by part number."""
     prefix = upload.folder + "parts/"
     # The number comes first, zero-padded: everything up to and including `after_part` sorts before this.
@@ -129,6 +179,13 @@ async def load_attempts(
 def kept_key(upload: Upload, number: int) -> str:
     """Return where a kept part's bytes wait: one fixed key per part number."""
     return f"{upload.folder}kept/{number:05d}"
+
+
+async def kept_parts(state: StateStore, upload: Upload) -> dict[int, datetime]:
+    """Return the numbers of the parts that wait in the state bucket, and since when."""
+    prefix = upload.folder + "kept/"
+    async with aclosing(state.list(prefix)) as entries:
+        return {int(entry.key.removeprefix(prefix)): entry.last_modified async for entry in entries}
 
 
 async def forget_upload(state: StateStore, ref: ObjectRef, upload_id: str) -> None:

@@ -1,0 +1,47 @@
+"""Wrapping under a long-lived key, without its ever seeing a random nonce (docs/format.md, "Keys").
+
+Every wrap derives a key of its own, HKDF-SHA256(key, salt = 32 random bytes, info), and uses it for one AES-256-GCM
+encryption. The nonce is zero because the key is used once.
+"""
+
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_SALT, _TAG, _KEY = 32, 16, 32
+_NONCE = bytes(12)
+
+OVERHEAD = _SALT + _TAG  # bytes that a wrap is longer than what it wraps
+
+
+class WrapRejected(Exception):
+    """A wrap does not open: another key, another context, or damage."""
+
+
+def framed(*fields: bytes) -> bytes:
+    """Join byte strings so that no two different lists give the same result."""
+    return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+
+
+def wrap(key: bytes, plain: bytes, info: bytes) -> bytes:
+    """Return `plain` sealed under `key`, bound to `info`."""
+    salt = secrets.token_bytes(_SALT)
+    return salt + AESGCM(_derive(key, salt, info)).encrypt(_NONCE, plain, None)
+
+
+def unwrap(key: bytes, wrapped: bytes, info: bytes) -> bytes:
+    """Open a wrap. Raises `WrapRejected`."""
+    if len(wrapped) < OVERHEAD:
+        raise WrapRejected
+    salt = wrapped[:_SALT]
+    try:
+        return AESGCM(_derive(key, salt, info)).decrypt(_NONCE, wrapped[_SALT:], None)
+    except InvalidTag as cause:
+        raise WrapRejected from cause
+
+
+def _derive(key: bytes, salt: bytes, info: bytes) -> bytes:
+    return HKDF(SHA256(), _KEY, salt, info).derive(key)

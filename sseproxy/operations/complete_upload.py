@@ -1,0 +1,309 @@
+"""CompleteMultipartUpload: the listed attempts become the object, closed by a tail part that the proxy sends.
+
+A Complete that is sent again after it succeeded gets the same answer (docs/format.md, "Multipart").
+"""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from multidict import CIMultiDict
+
+from sseproxy.dialect.base import CompletedPart, CompletedUpload
+from sseproxy.errors import InvalidRequest, NoSuchUpload, NotFound, SseProxyError, UpstreamAnswered
+from sseproxy.exchange import Body, Request, Response
+from sseproxy.format import Attributes, DataKey, Envelope, PartRecord, closing, segment_stored_size, stored_size
+from sseproxy.model import ChecksumAlgorithm
+from sseproxy.operations.answers import completed_headers
+from sseproxy.operations.attributes import Opened, look
+from sseproxy.operations.backend import Address, address_of, expect, refusal
+from sseproxy.operations.bodies import collect
+from sseproxy.operations.completion import (
+    attributes_of,
+    candidates,
+    check_listed_checksums,
+    check_order,
+    check_sizes,
+    etag_from_list,
+    missing_part,
+    tail_number,
+)
+from sseproxy.operations.context import Services
+from sseproxy.operations.etags import bare_etag, client_etag
+from sseproxy.operations.list_parts import backend_parts
+from sseproxy.operations.uploads import Upload, forget_upload, kept_key, load_attempts, load_upload, upload_query
+from sseproxy.operations.write_conditions import write_conditions
+from sseproxy.ports import UpstreamRequest
+from sseproxy.wire.digests import parse_checksum
+
+_DOCUMENT = 256 * 1024  # bytes of the backend's answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """An object that an upload has become: what the answer tells of it."""
+
+    envelope: Envelope
+    attributes: Attributes | None
+    etag: str
+    version_id: str | None
+
+
+async def complete_upload(services: Services, request: Request) -> Response:
+    """Serve CompleteMultipartUpload."""
+    address = address_of(request)
+    listed = services.dialect.xml.parse_complete(await collect(request.body, services.limits.request_document))
+    check_order(listed)
+    upload_id = request.query.get("uploadId", "")
+    try:
+        upload = await load_upload(services.state, address.ref, upload_id)
+        if upload is None:
+            raise NoSuchUpload(UploadId=upload_id)
+        completed = await _complete(services, request, upload, listed)
+    except (NoSuchUpload, UpstreamAnswered) as error:
+        if not _says_gone(error):
+            raise
+        completed = await _completed_before(services, address, listed, error)
+    services.uploads.forget(address.ref, upload_id)
+    await forget_upload(services.state, address.ref, upload_id)
+    return _answer(services, request, completed)
+
+
+async def _complete(services: Services, request: Request, upload: Upload, listed: Sequence[CompletedPart]) -> Completed:
+    address = address_of(request)
+    key = await services.keyring.open(upload.envelope, upload.ref)
+    conditions = await write_conditions(services, request)
+    records = await _records(services, upload, key)
+    chosen = await _choose(services, address, upload, listed, records)
+    check_sizes(chosen, services.dialect.limits.smallest_part)
+    check_listed_checksums(upload, listed, chosen)
+    attributes = attributes_of(upload, chosen)
+    _check_asserted(services, request, upload, attributes)
+    number = tail_number(chosen, records)
+    tail_etag = await _send_tail(services, address, upload, key, attributes, chosen[-1], number)
+    parts = [(record.number, record.backend_etag) for record in chosen if not record.kept]
+    answer = await _finish(services, address, upload, [*parts, (number, tail_etag)], conditions)
+    if not answer.etag and attributes.md5 is None:  # Ceph RGW leaves the ETag out of this answer
+        etag = (await look(services, address)).etag
+    else:
+        etag = client_etag(attributes, answer.etag)
+    return Completed(envelope=upload.envelope, attributes=attributes, etag=etag, version_id=answer.version_id)
+
+
+async def _records(services: Services, upload: Upload, key: DataKey) -> list[PartRecord]:
+    async with aclosing(load_attempts(services.state, upload, key)) as attempts:
+        return [attempt.record async for attempt in attempts]
+
+
+async def _choose(
+    services: Services,
+    address: Address,
+    upload: Upload,
+    listed: Sequence[CompletedPart],
+    records: Sequence[PartRecord],
+) -> list[PartRecord]:
+    """Return the one attempt per listed part that the object is made of.
+
+    Where equal bytes were sent twice, both attempts have the listed ETag, and the backend has only one of them.
+    """
+    found = candidates(listed, records, upload.upload_id)
+    if all(len(attempts) == 1 for attempts in found):
+        return [attempts[0] for attempts in found]
+    present = {part.number: part.etag async for part in backend_parts(services, address, upload.upload_id)}
+    chosen = []
+    for part, attempts in zip(listed, found, strict=True):
+        fitting = [record for record in attempts if await _is_present(services, upload, record, present)]
+        if not fitting:
+            raise missing_part(part, upload.upload_id)
+        chosen.append(fitting[-1])
+    return chosen
+
+
+async def _is_present(services: Services, upload: Upload, record: PartRecord, present: dict[int, str]) -> bool:
+    if record.kept:
+        return await _kept_salt(services, upload, record) == record.salt
+    return present.get(record.number) == record.backend_etag
+
+
+async def _kept_salt(services: Services, upload: Upload, record: PartRecord) -> bytes:
+    async with services.state.get_stream(kept_key(upload, record.number)) as body:
+        start = b""
+        if body is not None:
+            async for data in body:
+                start += bytes(data[: len(record.salt)])
+                if len(start) >= len(record.salt):
+                    break
+        return start[: len(record.salt)]
+
+
+def _check_asserted(services: Services, request: Request, upload: Upload, attributes: Attributes) -> None:
+    """Raise where the request says something else of the whole object than is true (S3 dossier §4.2, §4.3)."""
+    if not services.dialect.checksum_headers:
+        return
+    size = request.headers.get(services.dialect.header("mp-object-size"))
+    if size is not None and size != str(attributes.plaintext_size):
+        raise InvalidRequest(
+            f"The provided 'x-amz-mp-object-size' header value {size} does not match what was computed: "
+            f"{attributes.plaintext_size}"
+        )
+    kind = request.headers.get(services.dialect.header("checksum-type"))
+    if kind is not None and (upload.checksum_type is None or kind != upload.checksum_type.value):
+        created = upload.checksum_type.value if upload.checksum_type else "null"
+        raise InvalidRequest(
+            f"The upload was created using the {created} checksum mode. The complete request must use the same "
+            "checksum mode."
+        )
+    _check_asserted_checksums(services, request, attributes)
+
+
+def _check_asserted_checksums(services: Services, request: Request, attributes: Attributes) -> None:
+    for algorithm in ChecksumAlgorithm:
+        text = request.headers.get(services.dialect.header(f"checksum-{algorithm.value.lower()}"))
+        if text is None:
+            continue
+        known = _known(attributes, algorithm)
+        if known is not None and parse_checksum(algorithm, text.partition("-")[0]) != known:
+            raise UpstreamAnswered(
+                400, "BadDigest", f"The {algorithm.value.lower()} you specified did not match the calculated checksum."
+            )
+
+
+def _known(attributes: Attributes, algorithm: ChecksumAlgorithm) -> bytes | None:
+    if attributes.checksum is not None and attributes.checksum.algorithm is algorithm:
+        return attributes.checksum.value
+    if algorithm is ChecksumAlgorithm.CRC64NVME and attributes.crc64nvme is not None:
+        return attributes.crc64nvme.to_bytes(8, "big")
+    return None
+
+
+async def _send_tail(
+    services: Services,
+    address: Address,
+    upload: Upload,
+    key: DataKey,
+    attributes: Attributes,
+    last: PartRecord,
+    number: int,
+) -> str:
+    """Send the part that closes the object and return its backend ETag.
+
+    The same list gives the same bytes, so it does not matter which of two Completes sent it last.
+    """
+    segments = sum(segment_stored_size(entry.plaintext_size) for entry in attributes.segments)
+    ending = b"".join(closing(key, attributes, upload.envelope, sealed_so_far=segments))
+    kept = segment_stored_size(last.plaintext_size) if last.kept else 0
+    request = UpstreamRequest(
+        method="PUT",
+        bucket=address.ref.bucket,
+        raw_key=address.raw_key,
+        raw_query=upload_query(upload.upload_id, number),
+        body=_kept_and(services, upload, last, ending) if last.kept else ending,
+        content_length=stored_size(attributes.plaintext_size) - segments + kept,
+    )
+    async with services.upstream.send(request) as response:
+        await expect(services, response, 200)
+        return bare_etag(response.headers.get("ETag"))
+
+
+async def _kept_and(services: Services, upload: Upload, last: PartRecord, ending: bytes) -> Body:
+    """Yield a kept part's stored bytes and what closes the object.
+
+    Raises `InvalidPart` where the part was kept again with other bytes in between.
+    """
+    part = CompletedPart(number=last.number, etag=last.etag)
+    left, start = segment_stored_size(last.plaintext_size), b""
+    async with services.state.get_stream(kept_key(upload, last.number)) as body:
+        if body is None:
+            raise missing_part(part, upload.upload_id)
+        async for data in body:
+            if len(start) < len(last.salt):
+                start += bytes(data[: len(last.salt) - len(start)])
+                if start != last.salt[: len(start)]:
+                    raise missing_part(part, upload.upload_id)
+            left -= len(data)
+            if left < 0:
+                raise missing_part(part, upload.upload_id)
+            yield data
+    if left:
+        raise missing_part(part, upload.upload_id)
+    yield ending
+
+
+@dataclass(frozen=True, slots=True)
+class _BackendAnswer:
+    etag: str
+    version_id: str | None
+
+
+async def _finish(
+    services: Services,
+    address: Address,
+    upload: Upload,
+    parts: Sequence[tuple[int, str]],
+    conditions: CIMultiDict[str],
+) -> _BackendAnswer:
+    request = UpstreamRequest(
+        method="POST",
+        bucket=address.ref.bucket,
+        raw_key=address.raw_key,
+        raw_query=upload_query(upload.upload_id),
+        headers=CIMultiDict([*conditions.items(), ("Content-Type", "application/xml")]),
+        body=services.dialect.xml.render_complete_request(parts),
+    )
+    async with services.upstream.send(request) as response:
+        if response.status != 200:
+            raise await refusal(services, response)
+        # A backend may answer 200 and then tell of a failure in the document (S3 dossier §7.6).
+        etag = services.dialect.xml.parse_completed(await response.read(_DOCUMENT))
+        version_id = response.headers.get(services.dialect.header("version-id"))
+        return _BackendAnswer(etag or bare_etag(response.headers.get("ETag")), version_id)
+
+
+def _says_gone(error: SseProxyError) -> bool:
+    return isinstance(error, NoSuchUpload) or (isinstance(error, UpstreamAnswered) and error.code == "NoSuchUpload")
+
+
+async def _completed_before(
+    services: Services, address: Address, listed: Sequence[CompletedPart], error: SseProxyError
+) -> Completed:
+    """Return the object that an earlier Complete with this list made; raises `error` where there is none."""
+    try:
+        opened = await look(services, address)
+    except (NotFound, UpstreamAnswered):
+        raise error from None
+    if not isinstance(opened, Opened) or opened.attributes is None or not _is_made_of(opened, listed):
+        raise error
+    version = opened.found.headers.get(services.dialect.header("version-id"))
+    return Completed(envelope=opened.envelope, attributes=opened.attributes, etag=opened.etag, version_id=version)
+
+
+def _is_made_of(opened: Opened, listed: Sequence[CompletedPart]) -> bool:
+    attributes = opened.attributes
+    if attributes is None or attributes.part_count != len(listed):
+        return False
+    if [entry.number for entry in attributes.segments] != [part.number for part in listed]:
+        return False
+    if attributes.md5 is not None:
+        return etag_from_list(listed) == attributes.md5
+    etags = [opened.key.part_etag(entry.salt) for entry in attributes.segments]
+    return etags == [part.etag.lower() for part in listed]
+
+
+def _answer(services: Services, request: Request, completed: Completed) -> Response:
+    scheme = "https" if request.secure else "http"
+    address = address_of(request)
+    checksum = completed.attributes.checksum if completed.attributes is not None else None
+    document = services.dialect.xml.render_completed(
+        CompletedUpload(
+            location=f"{scheme}://{request.headers.get('Host', '')}{request.raw_path}",
+            bucket=address.ref.bucket,
+            key=address.ref.key,
+            etag=completed.etag,
+            url_encoded=request.query.get("encoding-type") == "url",
+            checksum=checksum,
+        )
+    )
+    headers = completed_headers(services.dialect, completed.envelope, completed.attributes, completed.etag)
+    if completed.version_id is not None:
+        headers[services.dialect.header("version-id")] = completed.version_id
+    return Response(status=200, headers=headers, body=document)

@@ -1,0 +1,123 @@
+"""ListParts: the parts of an upload as the client knows them, kept ones included.
+
+The backend knows which attempt of a part is the present one, the records know what the client was told of it.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from datetime import datetime
+
+from sseproxy.dialect.base import PartsPage, PartView
+from sseproxy.errors import InvalidArgument
+from sseproxy.exchange import Request, Response
+from sseproxy.format import PartRecord
+from sseproxy.operations.backend import Address, address_of, expect
+from sseproxy.operations.context import Services
+from sseproxy.operations.upload_part import find_upload
+from sseproxy.operations.uploads import Attempt, Upload, kept_parts, load_attempts, upload_query
+from sseproxy.ports import UpstreamRequest
+
+_DOCUMENT = 4 * 1024 * 1024  # bytes of a page of the backend's
+_PAGE = 1000
+
+
+async def list_parts(services: Services, request: Request) -> Response:
+    """Serve ListParts."""
+    upload = await find_upload(services, request)
+    marker = _number(request, "part-number-marker", default=0)
+    most = min(_number(request, "max-parts", default=_PAGE), services.dialect.limits.most_listed)
+    parts = await present_parts(services, address_of(request), upload, after=marker, most=most + 1)
+    shown, truncated = parts[:most], len(parts) > most
+    page = PartsPage(
+        bucket=upload.ref.bucket,
+        key=upload.ref.key,
+        upload_id=upload.upload_id,
+        marker=marker,
+        next_marker=shown[-1].number if shown else marker,
+        most=most,
+        truncated=truncated,
+        url_encoded=request.query.get("encoding-type") == "url",
+        parts=shown,
+        checksum_algorithm=upload.checksum_algorithm,
+        checksum_type=upload.checksum_type,
+    )
+    return Response(status=200, body=services.dialect.xml.render_parts(page))
+
+
+async def present_parts(
+    services: Services, address: Address, upload: Upload, *, after: int = 0, most: int | None = None
+) -> list[PartView]:
+    """Return the latest attempt of every part with a number above `after`, at most `most`, in order."""
+    key = await services.keyring.open(upload.envelope, upload.ref)
+    backend = {}
+    async for part in backend_parts(services, address, upload.upload_id, after=after, most=most):
+        backend[part.number] = part
+    kept = await kept_parts(services.state, upload)
+    chosen: dict[int, PartView] = {}
+    async with aclosing(load_attempts(services.state, upload, key, after_part=after)) as attempts:
+        async for attempt in attempts:
+            if most is not None and len(chosen) >= most and attempt.record.number not in chosen:
+                break
+            view = _present(attempt, backend, kept)
+            if view is not None:
+                chosen[view.number] = view
+    return list(chosen.values())
+
+
+async def backend_parts(
+    services: Services, address: Address, upload_id: str, *, after: int = 0, most: int | None = None
+) -> AsyncGenerator[PartView]:
+    """Yield the parts that the backend has, with stored sizes and the backend's ETags, page by page."""
+    marker: int | None = after
+    seen = 0
+    while marker is not None:
+        request = UpstreamRequest(
+            method="GET",
+            bucket=address.ref.bucket,
+            raw_key=address.raw_key,
+            raw_query=f"max-parts={_PAGE}&part-number-marker={marker}&{upload_query(upload_id)}",
+        )
+        async with services.upstream.send(request) as response:
+            await expect(services, response, 200)
+            parts, marker = services.dialect.xml.parse_parts(await response.read(_DOCUMENT))
+        for part in parts:
+            yield part
+        seen += len(parts)
+        if most is not None and seen >= most:
+            return
+
+
+def _present(attempt: Attempt, backend: Mapping[int, PartView], kept: Mapping[int, datetime]) -> PartView | None:
+    """Return how an attempt is shown, None where a later attempt has replaced it.
+
+    A kept part that is still there is later than what the backend has: a larger attempt would have removed it.
+    """
+    record = attempt.record
+    stored = backend.get(record.number)
+    if record.kept:
+        return _view(record, kept[record.number]) if record.number in kept else None
+    if record.number in kept or stored is None or stored.etag != record.backend_etag:
+        return None
+    return _view(record, stored.last_modified)
+
+
+def _view(record: PartRecord, last_modified: datetime) -> PartView:
+    return PartView(
+        number=record.number,
+        last_modified=last_modified,
+        etag=record.etag,
+        plaintext_size=record.plaintext_size,
+        checksum=record.checksum,
+        crc64=record.crc64,
+    )
+
+
+def _number(request: Request, name: str, *, default: int) -> int:
+    text = request.query.get(name)
+    if text is None or text == "":
+        return default
+    if not text.isascii() or not text.isdigit():
+        raise InvalidArgument(
+            f"Provided {name} not an integer or within integer range", ArgumentName=name, ArgumentValue=text
+        )
+    return int(text)

@@ -1,0 +1,80 @@
+"""UploadPartCopy: a part out of another object, opened and sealed again as it streams by."""
+
+import re
+
+from sseproxy.errors import InvalidArgument, InvalidRequest
+from sseproxy.exchange import Request, Response
+from sseproxy.model import ByteRange, EtagMode
+from sseproxy.operations.answers import sse_headers
+from sseproxy.operations.assertions import Assertions
+from sseproxy.operations.attributes import Opened, Unsealed, look, settled
+from sseproxy.operations.backend import address_of
+from sseproxy.operations.body_check import BodyCheck
+from sseproxy.operations.context import Services
+from sseproxy.operations.copy_source import NotModifiedCopy, copy_source_of, judge_source, source_body
+from sseproxy.operations.upload_part import PlainPart, algorithms_of, find_upload, part_number, store_part
+
+_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
+_FORM = (
+    "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based "
+    "offsets of the first and last bytes to copy"
+)
+
+
+async def upload_part_copy(services: Services, request: Request) -> Response:
+    """Serve UploadPartCopy."""
+    try:
+        return await settled(services, lambda: _copy(services, request))
+    except NotModifiedCopy:
+        return Response(status=304)
+
+
+async def _copy(services: Services, request: Request) -> Response:
+    number = part_number(request)
+    upload = await find_upload(services, request)
+    subject = await look(services, copy_source_of(services.dialect, request))
+    judge_source(services, request, subject)
+    wanted = _wanted(services, request, subject)
+    length = subject.size if wanted is None else wanted.length
+    key = await services.keyring.open(upload.envelope, upload.ref)
+    check = BodyCheck(
+        Assertions(length=length),
+        services.digest_pool,
+        md5=upload.etag_mode is EtagMode.MD5,
+        algorithms=algorithms_of(services, upload),
+    )
+    part = PlainPart(
+        number=number,
+        address=address_of(request),
+        body=await source_body(services, subject, wanted),
+        length=length,
+        check=check,
+    )
+    record = await store_part(services, upload, key, part)
+    checksum = record.checksum if upload.checksum_algorithm is not None else None
+    return Response(
+        status=200,
+        headers=sse_headers(services.dialect, upload.envelope),
+        body=services.dialect.xml.render_copied_part(services.clock.now(), record.etag, checksum),
+    )
+
+
+def _wanted(services: Services, request: Request, subject: Opened | Unsealed) -> ByteRange | None:
+    """Return the range of the source to copy, None for all of it (S3 dossier §5.6)."""
+    name = services.dialect.header("copy-source-range")
+    text = request.headers.get(name)
+    if text is None:
+        return None
+    found = _RANGE.fullmatch(text.strip())
+    if found is None or int(found[2]) < int(found[1]):
+        raise InvalidArgument(_FORM, ArgumentName=name, ArgumentValue=text)
+    first, last = int(found[1]), int(found[2])
+    if first >= subject.size:
+        raise InvalidRequest("The specified copy range is invalid for the source object size")
+    if last >= subject.size:
+        raise InvalidArgument(
+            f"Range specified is not valid for source object of size: {subject.size}",
+            ArgumentName=name,
+            ArgumentValue=text,
+        )
+    return ByteRange(first, last)
