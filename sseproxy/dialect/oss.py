@@ -185,4 +185,6 @@ OSS = Dialect(
     request_id_header="x-oss-request-id",
     error_in_head_header="x-oss-err",
     answer_headers={"Server": "AliyunOSS"},
+    copy_onto_itself_replaces=True,
+    copy_answers_not_modified=True,
 )
