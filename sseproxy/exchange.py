@@ -25,6 +25,17 @@ async def body_of(*buffers: Buffer) -> Body:
         yield buffer
 
 
+def header_text(raw: bytes) -> str:
+    """Return a header's value as text: UTF-8 where it is that, else Latin-1, as old clients send it.
+
+    So the text can be encoded again, and is what the sender signed, whichever of the two it sent.
+    """
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def _no_trailers() -> Mapping[str, str]:
     return MappingProxyType({})
 

@@ -237,6 +237,8 @@ class Dialect:
     error_in_head_header: str | None  # where HEAD errors carry the document (base64)
     answer_headers: Mapping[str, str]  # on every answer we make ourselves, e.g. Server
     http_date_in_answers: bool = True
+    host_id_header: str | None = None  # names the process that answered, also as `HostId`; None: `HostId` is the host
+    server_time_header: str | None = None  # how many milliseconds the answer took
     copy_onto_itself_replaces: bool = False  # metadata is replaced whatever the directive says; never an illegal copy
     copy_answers_not_modified: bool = False  # a copy whose source is not modified gives 304, else 412
     only_if_new_header: tuple[str, str] = ("If-None-Match", "*")  # a PUT with it never replaces an object

@@ -183,6 +183,7 @@ OSS = Dialect(
     default_content_type="application/octet-stream",
     chunked_upload_allowed=True,
     request_id_header="x-oss-request-id",
+    server_time_header="x-oss-server-time",
     error_in_head_header="x-oss-err",
     answer_headers={"Server": "AliyunOSS"},
     copy_onto_itself_replaces=True,

@@ -157,6 +157,7 @@ S3 = Dialect(
     default_content_type="binary/octet-stream",
     chunked_upload_allowed=False,
     request_id_header="x-amz-request-id",
+    host_id_header="x-amz-id-2",
     error_in_head_header=None,
     answer_headers={"Server": "AmazonS3"},
     default_encryption_shown=True,
