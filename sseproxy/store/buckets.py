@@ -16,8 +16,8 @@ from sseproxy.store.texts import Node, child, iso_date, parse_document, shown_na
 from sseproxy.store.traits import acl_of
 from sseproxy.store.wires import OWNER_ID
 
-_S3_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9]|[.-](?![.-])|-){1,61}(?<![.-])", re.ASCII)
-_OSS_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]){1,61}(?<!-)", re.ASCII)
+_S3_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9]|[.-](?![.-])|-){2,62}(?<![.-])", re.ASCII)
+_OSS_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]){2,62}(?<!-)", re.ASCII)
 _MOST_DELETED = 1000
 
 SETTINGS = {

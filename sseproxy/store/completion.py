@@ -49,7 +49,7 @@ class Finished:
 async def complete_upload(service: Service, call: Call) -> web.StreamResponse:
     """Make the object of an upload visible, atomically."""
     service.bucket(call.bucket)
-    body = await read_document(service, call)
+    body = await read_document(service, call, checksum_of_object=True)
     name = call.query("uploadId") or ""
     upload = service.index.upload(call.bucket, call.key, name)
     if upload is None:

@@ -61,9 +61,7 @@ def _checksum_choice(call: Call) -> tuple[str, str]:
     if kind not in ("", "COMPOSITE", "FULL_OBJECT"):
         raise Fault("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
     kind = kind or ("FULL_OBJECT" if algorithm == FULL_OBJECT_ONLY else "COMPOSITE")
-    if (kind == "COMPOSITE") == (algorithm == FULL_OBJECT_ONLY) or (
-        kind == "FULL_OBJECT" and algorithm.startswith("sha")
-    ):
+    if (kind, algorithm) == ("COMPOSITE", FULL_OBJECT_ONLY) or (kind == "FULL_OBJECT" and algorithm.startswith("sha")):
         raise Fault(
             "InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
         )

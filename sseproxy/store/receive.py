@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import ClientPayloadError
 from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDict
 
 from sseproxy.signing.aws_v4_stream import ChunkSigner
 from sseproxy.store.announced import Announced, announced, check
@@ -151,11 +152,19 @@ async def incoming(service: Service, call: Call) -> AsyncIterator[bytes]:
         raise Fault("IncompleteBody") from problem
 
 
-async def read_document(service: Service, call: Call, *, digest: bool = False) -> bytes:
-    """Return a short body whole, checked; `digest` demands that Content-MD5 or a checksum covers it."""
+async def read_document(
+    service: Service, call: Call, *, digest: bool = False, checksum_of_object: bool = False
+) -> bytes:
+    """Return a short body whole, checked; `digest` demands that Content-MD5 or a checksum covers it.
+
+    `checksum_of_object` says that an `x-amz-checksum-*` header is about an object and not about this body.
+    """
     if call.payload.framed:
         raise Fault("InvalidRequest", "The value of x-amz-content-sha256 header is invalid.")
-    wanted = announced(call.wire, call.headers, call.payload.sha256)
+    headers = call.headers
+    if checksum_of_object:
+        headers = CIMultiDict(item for item in headers.items() if not item[0].lower().startswith("x-amz-checksum-"))
+    wanted = announced(call.wire, headers, call.payload.sha256)
     if digest and not wanted.any_digest:
         raise Fault("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     pieces = []

@@ -63,7 +63,9 @@ def test_oss_keys_do_not_begin_with_a_slash(wire: Wire, bucket: str, key: str) -
 
 
 def test_what_one_dialect_wrote_the_other_reads(s3: Any, oss: oss2.Bucket, bucket: str) -> None:
-    s3.put_object(Bucket=bucket, Key="from-s3", Body=_BODY, Metadata={"a": "1"}, ContentType="text/plain", CacheControl="no-cache")
+    s3.put_object(
+        Bucket=bucket, Key="from-s3", Body=_BODY, Metadata={"a": "1"}, ContentType="text/plain", CacheControl="no-cache"
+    )
     oss.put_object("from-oss", _BODY, headers={"x-oss-meta-a": "2", "Content-Type": "text/css"})
 
     read_by_oss = oss.get_object("from-s3")
@@ -76,7 +78,11 @@ def test_what_one_dialect_wrote_the_other_reads(s3: Any, oss: oss2.Bucket, bucke
     assert read_by_oss.headers["Content-MD5"] == base64.b64encode(hashlib.md5(_BODY).digest()).decode()
     read_by_s3 = s3.get_object(Bucket=bucket, Key="from-oss")
     assert read_by_s3["Body"].read() == _BODY
-    assert (read_by_s3["Metadata"], read_by_s3["ContentType"], read_by_s3["ETag"]) == ({"a": "2"}, "text/css", f'"{_ETAG}"')
+    assert (read_by_s3["Metadata"], read_by_s3["ContentType"], read_by_s3["ETag"]) == (
+        {"a": "2"},
+        "text/css",
+        f'"{_ETAG}"',
+    )
 
 
 def test_oss_answers_the_crc_on_put_get_and_head(oss: oss2.Bucket) -> None:
@@ -103,7 +109,10 @@ def test_s3_stores_and_returns_the_checksum_of_the_client_or_crc64nvme(s3: Any, 
 
     sha = s3.head_object(Bucket=bucket, Key="sha", ChecksumMode="ENABLED")
     none = s3.get_object(Bucket=bucket, Key="none", ChecksumMode="ENABLED")
-    assert (sha["ChecksumSHA256"], sha["ChecksumType"]) == ("uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=", "FULL_OBJECT")
+    assert (sha["ChecksumSHA256"], sha["ChecksumType"]) == (
+        "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=",
+        "FULL_OBJECT",
+    )
     assert none["ChecksumCRC64NVME"] == "jSnVw/bqjr4="
     ranged = wire.s3("GET", f"/{bucket}/none", headers={"Range": "bytes=0-4", "x-amz-checksum-mode": "ENABLED"})
     assert not [name for name in ranged.headers if "checksum" in name]
@@ -142,7 +151,9 @@ def test_s3_ranges(wire: Wire, k: str, header: str, expected: tuple[int, int, in
     assert got.headers.get("content-range") == (f"bytes {start}-{end - 1}/100" if status == 206 else None)
 
 
-@pytest.mark.parametrize(("header", "status"), [("bytes=0-0", 416), ("bytes=0-", 416), ("bytes=-0", 416), ("bytes=-1", 200)])
+@pytest.mark.parametrize(
+    ("header", "status"), [("bytes=0-0", 416), ("bytes=0-", 416), ("bytes=-0", 416), ("bytes=-1", 200)]
+)
 def test_s3_ranges_of_an_empty_object(wire: Wire, bucket: str, header: str, status: int) -> None:
     wire.s3("PUT", f"/{bucket}/empty")
 
@@ -277,7 +288,11 @@ def test_response_headers_can_be_overridden(wire: Wire, k: str) -> None:
     assert [answer.headers[name] for name in ("cache-control", "content-disposition", "content-encoding")] == [
         "no-store", "a b", "gzip",
     ]  # fmt: skip
-    assert [answer.headers[name] for name in ("content-language", "content-type", "expires")] == ["de", "text/x", "never"]
+    assert [answer.headers[name] for name in ("content-language", "content-type", "expires")] == [
+        "de",
+        "text/x",
+        "never",
+    ]
     assert answer.body == _BODY
 
 

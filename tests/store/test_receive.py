@@ -95,7 +95,9 @@ def _send_trailed(wire: Wire, bucket: str, trailer: str, **changes: str) -> Answ
         "x-amz-trailer": "x-amz-checksum-crc32",
         **changes,
     }
-    return wire.s3("PUT", f"/{bucket}/k", [body], {name: value for name, value in headers.items() if value}, sha256=_TRAILED)
+    return wire.s3(
+        "PUT", f"/{bucket}/k", [body], {name: value for name, value in headers.items() if value}, sha256=_TRAILED
+    )
 
 
 @pytest.mark.parametrize(

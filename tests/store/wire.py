@@ -17,7 +17,7 @@ EMPTY = hashlib.sha256(b"").hexdigest()
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _OSS_SIGNED = {
     "acl", "append", "bucketInfo", "delete", "objectMeta", "partNumber", "position", "stat", "symlink", "tagging",
-    "uploadId", "uploads", "versionId", "continuation-token", "location", "cors", "lifecycle", "encryption",
+    "uploadId", "uploads", "versionId", "continuation-token", "location", "cors", "lifecycle", "encryption", "versioning", "replication",
     "response-content-type",
 }  # fmt: skip
 
@@ -75,9 +75,7 @@ class Wire:
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._server.host, self._server.port, timeout=20)
 
-    def send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes | Iterable[bytes] = b""
-    ) -> Answer:
+    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes | Iterable[bytes] = b"") -> Answer:
         """Send without touching anything; an iterable body goes out chunked."""
         connection = self.connect()
         try:
