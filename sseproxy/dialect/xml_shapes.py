@@ -270,7 +270,7 @@ def shown_key(manner: Manner, key: str, url_encoded: bool) -> str:  # noqa: FBT0
 def stored(document: bytes) -> Element:
     """Return the root of a document of the storage. Raises `UpstreamError`."""
     try:
-        return parse_xml(document)
+        return parse_xml(document.lstrip())  # a storage may send blanks first, to keep the connection alive
     except MalformedXml:
         raise UpstreamError(_UNREADABLE) from None
 

@@ -1,0 +1,152 @@
+import pytest
+
+from sseproxy.dialect.base import Dialect, SseRequest
+from sseproxy.dialect.oss import OSS
+from sseproxy.dialect.s3 import S3
+from sseproxy.errors import (
+    InvalidArgument,
+    MalformedXml,
+    SseProxyError,
+    UnknownAlgorithm,
+    UnknownDataAlgorithm,
+    UnsupportedFeature,
+)
+from sseproxy.model import Algorithm
+
+NS = "http://s3.amazonaws.com/doc/2006-03-01/"
+AES = SseRequest(algorithm=Algorithm.AES256)
+KMS = SseRequest(algorithm=Algorithm.KMS)
+KMS_K = SseRequest(algorithm=Algorithm.KMS, key_id="k")
+APPLY = "ApplyServerSideEncryptionByDefault"
+
+
+def _s3(rule: str) -> bytes:
+    return (
+        f'<ServerSideEncryptionConfiguration xmlns="{NS}"><Rule>{rule}</Rule></ServerSideEncryptionConfiguration>'
+    ).encode()
+
+
+def _s3_default(applied: str) -> bytes:
+    return _s3(f"<{APPLY}>{applied}</{APPLY}>")
+
+
+def _oss(applied: str) -> bytes:
+    return f"<ServerSideEncryptionRule>\n <{APPLY}>{applied}</{APPLY}>\n</ServerSideEncryptionRule>".encode()
+
+
+@pytest.mark.parametrize(
+    ("document", "rule"),
+    [
+        (_s3_default("<SSEAlgorithm>AES256</SSEAlgorithm>"), AES),
+        (_s3_default("<SSEAlgorithm>aws:kms</SSEAlgorithm>"), KMS),
+        (_s3_default("<KMSMasterKeyID>k</KMSMasterKeyID><SSEAlgorithm>aws:kms</SSEAlgorithm>"), KMS_K),
+        (_s3_default("<SSEAlgorithm>AES256</SSEAlgorithm>").replace(f' xmlns="{NS}"'.encode(), b""), AES),
+        (
+            _s3(f"<BucketKeyEnabled>true</BucketKeyEnabled><{APPLY}><SSEAlgorithm>aws:kms</SSEAlgorithm></{APPLY}>"),
+            KMS,
+        ),
+        (_s3("<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"), AES),
+    ],
+)
+def test_an_s3_rule_is_read(document: bytes, rule: SseRequest) -> None:
+    assert S3.xml.parse_bucket_encryption(document) == rule
+
+
+@pytest.mark.parametrize(
+    ("applied", "rule"),
+    [
+        ("<SSEAlgorithm>AES256</SSEAlgorithm>", AES),
+        ("<SSEAlgorithm>KMS</SSEAlgorithm><KMSMasterKeyID></KMSMasterKeyID>", KMS),
+        ("<KMSMasterKeyID>k</KMSMasterKeyID><SSEAlgorithm>KMS</SSEAlgorithm>", KMS_K),
+        ("<SSEAlgorithm>AES256</SSEAlgorithm><KMSDataEncryption>SM4</KMSDataEncryption>", AES),
+        ("<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption/>", KMS),
+    ],
+)
+def test_an_oss_rule_is_read(applied: str, rule: SseRequest) -> None:
+    assert OSS.xml.parse_bucket_encryption(_oss(applied)) == rule
+
+
+@pytest.mark.parametrize(
+    ("dialect", "document", "error", "code"),
+    [
+        (S3, b"", MalformedXml, "MalformedXML"),
+        (S3, b"<ServerSideEncryptionConfiguration/>", MalformedXml, "MalformedXML"),
+        (S3, _s3(""), MalformedXml, "MalformedXML"),
+        (S3, _s3("").replace(b"</Rule>", b"<A/></Rule><Rule><A/></Rule>"), MalformedXml, "MalformedXML"),
+        (S3, _s3_default("<SSEAlgorithm>KMS</SSEAlgorithm>"), MalformedXml, "MalformedXML"),
+        (S3, _s3_default(""), MalformedXml, "MalformedXML"),
+        (S3, _s3("<BucketKeyEnabled>yes</BucketKeyEnabled>"), MalformedXml, "MalformedXML"),
+        (S3, _oss("<SSEAlgorithm>AES256</SSEAlgorithm>"), MalformedXml, "MalformedXML"),
+        (S3, _s3_default("<SSEAlgorithm>aws:kms:dsse</SSEAlgorithm>"), UnsupportedFeature, "NotImplemented"),
+        (
+            S3,
+            _s3_default("<SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>"),
+            InvalidArgument,
+            "InvalidArgument",
+        ),
+        (OSS, b"<ServerSideEncryptionRule/>", MalformedXml, "MalformedXML"),
+        (OSS, _oss(""), MalformedXml, "MalformedXML"),
+        (OSS, _s3_default("<SSEAlgorithm>AES256</SSEAlgorithm>"), MalformedXml, "MalformedXML"),
+        (OSS, _oss("<SSEAlgorithm>aws:kms</SSEAlgorithm>"), UnknownAlgorithm, "InvalidEncryptionAlgorithmError"),
+        (OSS, _oss("<SSEAlgorithm>SM4</SSEAlgorithm>"), UnknownAlgorithm, "InvalidEncryptionAlgorithmError"),
+        (
+            OSS,
+            _oss("<SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>"),
+            InvalidArgument,
+            "InvalidArgument",
+        ),
+        (
+            OSS,
+            _oss("<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption>AES</KMSDataEncryption>"),
+            UnknownDataAlgorithm,
+            "InvalidDataEncryptionAlgorithmError",
+        ),
+        (
+            OSS,
+            _oss("<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption>SM4</KMSDataEncryption>"),
+            UnsupportedFeature,
+            "NotImplemented",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_kept_is_refused(
+    dialect: Dialect, document: bytes, error: type[SseProxyError], code: str
+) -> None:
+    with pytest.raises(error) as raised:
+        dialect.xml.parse_bucket_encryption(document)
+
+    assert dialect.error_code(raised.value).code == code
+
+
+def test_the_refusals_of_key_ids_have_the_services_words() -> None:
+    with pytest.raises(InvalidArgument) as s3:
+        S3.xml.parse_bucket_encryption(
+            _s3_default("<SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>")
+        )
+    with pytest.raises(InvalidArgument) as oss:
+        OSS.xml.parse_bucket_encryption(_oss("<SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>"))
+
+    assert s3.value.message == (
+        "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
+    )
+    assert s3.value.details == {"ArgumentName": APPLY}
+    assert oss.value.message == "KMSMasterKeyID is not applicable if the default sse algorithm is not KMS"
+
+
+def test_the_shown_rules() -> None:
+    assert S3.xml.render_bucket_encryption(KMS_K).decode() == (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<ServerSideEncryptionConfiguration xmlns="{NS}"><Rule><{APPLY}><SSEAlgorithm>aws:kms</SSEAlgorithm>'
+        f"<KMSMasterKeyID>k</KMSMasterKeyID></{APPLY}><BucketKeyEnabled>false</BucketKeyEnabled></Rule>"
+        "</ServerSideEncryptionConfiguration>"
+    )
+    assert OSS.xml.render_bucket_encryption(AES).decode() == (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<ServerSideEncryptionRule><{APPLY}><SSEAlgorithm>AES256</SSEAlgorithm></{APPLY}></ServerSideEncryptionRule>"
+    )
+
+
+@pytest.mark.parametrize("dialect", [S3, OSS], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("rule", [AES, KMS, KMS_K])
+def test_a_shown_rule_reads_as_itself(dialect: Dialect, rule: SseRequest) -> None:
+    assert dialect.xml.parse_bucket_encryption(dialect.xml.render_bucket_encryption(rule)) == rule

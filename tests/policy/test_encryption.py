@@ -1,0 +1,171 @@
+import pytest
+
+from sseproxy.dialect.base import Dialect, SseRequest
+from sseproxy.dialect.oss import OSS
+from sseproxy.dialect.s3 import S3
+from sseproxy.errors import UnsupportedFeature
+from sseproxy.model import Algorithm, Binding, EtagMode
+from sseproxy.policy.encryption import SERVICE_KEY_ALIAS, EncryptionRule, decide, rule_for
+from sseproxy.settings import BucketRule, EncryptionSettings
+
+AES = SseRequest(algorithm=Algorithm.AES256)
+KMS = SseRequest(algorithm=Algorithm.KMS)
+BOTH = pytest.mark.parametrize("dialect", [S3, OSS], ids=lambda dialect: dialect.name)
+
+
+def _kms(key_id: str) -> SseRequest:
+    return SseRequest(algorithm=Algorithm.KMS, key_id=key_id)
+
+
+def _key(requested: SseRequest | None, default: SseRequest | None, dialect: Dialect, **rule: str) -> str:
+    configured = EncryptionRule(default_algorithm=Algorithm.KMS, default_key_id=rule.get("key"))
+    return decide(requested, default, configured, dialect).key_id
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("requested", "default", "configured", "expected"),
+    [
+        (AES, KMS, Algorithm.KMS, Algorithm.AES256),
+        (KMS, AES, Algorithm.AES256, Algorithm.KMS),
+        (None, KMS, Algorithm.AES256, Algorithm.KMS),
+        (None, AES, Algorithm.KMS, Algorithm.AES256),
+        (None, None, Algorithm.KMS, Algorithm.KMS),
+        (None, None, Algorithm.AES256, Algorithm.AES256),
+    ],
+)
+def test_the_request_goes_before_the_bucket_and_the_bucket_before_the_configuration(
+    dialect: Dialect,
+    requested: SseRequest | None,
+    default: SseRequest | None,
+    configured: Algorithm,
+    expected: Algorithm,
+) -> None:
+    decision = decide(requested, default, EncryptionRule(default_algorithm=configured), dialect)
+
+    assert decision.algorithm is expected
+
+
+@BOTH
+def test_aes256_always_runs_under_the_service_key(dialect: Dialect) -> None:
+    rule = EncryptionRule(default_key_id="configured")
+
+    assert decide(AES, _kms("bucket"), rule, dialect).key_id == SERVICE_KEY_ALIAS
+    assert decide(None, None, rule, dialect).key_id == SERVICE_KEY_ALIAS
+
+
+@pytest.mark.parametrize(
+    ("requested", "default", "configured", "expected"),
+    [
+        (_kms("asked"), _kms("bucket"), "configured", "asked"),
+        (KMS, _kms("bucket"), "configured", "bucket"),
+        (None, _kms("bucket"), "configured", "bucket"),
+        (KMS, AES, "configured", "configured"),
+        (KMS, KMS, "configured", "configured"),
+        (None, None, "configured", "configured"),
+    ],
+)
+def test_the_key_of_kms_comes_from_the_nearest_that_names_one(
+    requested: SseRequest | None, default: SseRequest | None, configured: str, expected: str
+) -> None:
+    assert _key(requested, default, S3, key=configured) == expected
+
+
+@pytest.mark.parametrize(("dialect", "alias"), [(S3, "alias/aws/s3"), (OSS, "alias/acs/oss")])
+def test_kms_without_any_key_id_uses_the_dialects_default_key(dialect: Dialect, alias: str) -> None:
+    assert _key(KMS, None, dialect) == _key(None, KMS, dialect) == _key(None, None, dialect) == alias
+
+
+@pytest.mark.parametrize(
+    ("dialect", "requested", "configured", "expected"),
+    [
+        (S3, AES, None, EtagMode.MD5),
+        (S3, KMS, None, EtagMode.OPAQUE),
+        (OSS, AES, None, EtagMode.MD5),
+        (OSS, KMS, None, EtagMode.MD5),
+        (S3, KMS, EtagMode.MD5, EtagMode.MD5),
+        (S3, AES, EtagMode.OPAQUE, EtagMode.OPAQUE),
+        (OSS, KMS, EtagMode.OPAQUE, EtagMode.OPAQUE),
+    ],
+)
+def test_etags_are_md5_but_opaque_for_kms_on_s3_unless_configured(
+    dialect: Dialect, requested: SseRequest, configured: EtagMode | None, expected: EtagMode
+) -> None:
+    assert decide(requested, None, EncryptionRule(etag=configured), dialect).etag_mode is expected
+
+
+@BOTH
+def test_an_algorithm_without_a_word_in_the_dialect_is_refused(dialect: Dialect) -> None:
+    with pytest.raises(UnsupportedFeature):
+        decide(None, None, EncryptionRule(default_algorithm=Algorithm.SM4), dialect)
+
+
+def test_the_binding_is_the_configured_one() -> None:
+    assert decide(None, None, EncryptionRule(binding=Binding.KEY), S3).binding is Binding.KEY
+
+
+def test_a_bucket_without_a_section_has_the_general_rule() -> None:
+    settings = EncryptionSettings(
+        default_algorithm=Algorithm.KMS,
+        default_key_id="k",
+        etag=EtagMode.OPAQUE,
+        binding=Binding.KEY,
+        accept_bindings=(Binding.NONE,),
+        buckets={"other": BucketRule(sealed=True)},
+    )
+
+    assert rule_for(settings, "b") == EncryptionRule(
+        default_algorithm=Algorithm.KMS,
+        default_key_id="k",
+        etag=EtagMode.OPAQUE,
+        binding=Binding.KEY,
+        accept_bindings=frozenset({Binding.NONE}),
+    )
+
+
+def test_a_buckets_section_goes_before_the_general_one() -> None:
+    rule = BucketRule(
+        default_algorithm=Algorithm.AES256,
+        default_key_id="own",
+        etag=EtagMode.MD5,
+        binding=Binding.BUCKET_KEY,
+        accept_bindings=(Binding.KEY,),
+        sealed=True,
+        allowed_keys=("own",),
+    )
+    settings = EncryptionSettings(
+        default_algorithm=Algorithm.KMS, default_key_id="k", etag=EtagMode.OPAQUE, buckets={"b": rule}
+    )
+
+    assert rule_for(settings, "b") == EncryptionRule(
+        default_algorithm=Algorithm.AES256,
+        default_key_id="own",
+        etag=EtagMode.MD5,
+        binding=Binding.BUCKET_KEY,
+        accept_bindings=frozenset({Binding.KEY}),
+        sealed=True,
+        allowed_keys=frozenset({"own"}),
+    )
+
+
+def test_what_a_section_leaves_open_is_taken_from_the_general_one() -> None:
+    settings = EncryptionSettings(
+        default_algorithm=Algorithm.KMS,
+        default_key_id="k",
+        accept_bindings=(Binding.NONE,),
+        buckets={"b": BucketRule()},
+    )
+
+    rule = rule_for(settings, "b")
+
+    assert (rule.default_algorithm, rule.default_key_id, rule.accept_bindings) == (
+        Algorithm.KMS,
+        "k",
+        frozenset({Binding.NONE}),
+    )
+
+
+def test_an_empty_list_of_allowed_keys_allows_none() -> None:
+    settings = EncryptionSettings(buckets={"b": BucketRule(allowed_keys=())})
+
+    assert rule_for(settings, "b").allowed_keys == frozenset()
