@@ -200,14 +200,14 @@ def test_a_header_that_comes_twice_is_refused(dialect: Dialect) -> None:
         parse_sse(CIMultiDict([(name, "AES256"), (name, "AES256")]), CIMultiDict(), PUT, dialect)
 
 
-@pytest.mark.parametrize("operation", sorted(OSS.sse.legal_on, key=lambda operation: operation.name))
+@pytest.mark.parametrize("operation", [one for one in Operation if one in OSS.sse.legal_on])
 def test_the_misspelled_header_counts_where_the_right_one_would(operation: Operation) -> None:
     headers = {"X-OSS-server-side-encrpytion": "KMS", "X-oss-server-side-encrpytion-key-id": "k"}
 
     assert _parse(OSS, headers, operation) == SseRequest(algorithm=Algorithm.KMS, key_id="k")
 
 
-@pytest.mark.parametrize("operation", sorted(set(Operation) - OSS.sse.legal_on, key=lambda operation: operation.name))
+@pytest.mark.parametrize("operation", [one for one in Operation if one not in OSS.sse.legal_on])
 def test_the_misspelled_header_is_overlooked_elsewhere(operation: Operation) -> None:
     assert _parse(OSS, {"X-OSS-server-side-encrpytion": "AES256"}, operation) is None
 
