@@ -15,8 +15,9 @@ Body = AsyncGenerator[Buffer, None]
 
 async def empty_body() -> Body:
     """Return a body without bytes."""
-    for nothing in ():
-        yield nothing
+    nothing: tuple[Buffer, ...] = ()
+    for buffer in nothing:
+        yield buffer
 
 
 async def body_of(*buffers: Buffer) -> Body:

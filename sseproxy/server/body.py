@@ -105,11 +105,10 @@ async def wire_body(request: web.BaseRequest, timeout_s: float, counted: Counted
     if is_waiting(request):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    chunks = request.content.iter_chunks()
     while True:
         try:
             async with asyncio.timeout(timeout_s):
-                data, _ = await anext(chunks, (b"", False))
+                data, _ = await request.content.readchunk()
         except TimeoutError as cause:
             raise RequestTimeout from cause
         except (web.RequestPayloadError, ConnectionError) as cause:
