@@ -1,6 +1,11 @@
+from dataclasses import replace
+
+import pytest
+
 from sseproxy.dialect.base import UnsatisfiableRange
 from sseproxy.dialect.oss import OSS
 from sseproxy.dialect.s3 import S3
+from sseproxy.errors import NoSuchKey
 
 
 def test_header_names_are_made_of_the_prefix() -> None:
@@ -36,3 +41,8 @@ def test_no_name_of_one_dialect_is_a_name_of_the_other() -> None:
 
     assert "x-oss" not in names(S3)
     assert "x-amz" not in names(OSS)
+
+
+def test_a_table_without_a_root_is_a_mistake_of_ours() -> None:
+    with pytest.raises(AssertionError, match="s3"):
+        replace(S3, errors={}).error_code(NoSuchKey())

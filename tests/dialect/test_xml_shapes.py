@@ -334,3 +334,12 @@ def test_control_characters_are_written_as_the_services_do() -> None:
 def test_the_documents_of_s3_have_a_namespace_and_those_of_oss_have_none() -> None:
     assert f'<Delete xmlns="{NS}">'.encode() in S3.xml.render_delete(["k"])
     assert b"<Delete>" in OSS.xml.render_delete(["k"])
+
+
+@BOTH
+@pytest.mark.parametrize(("right", "wrong"), [("2019-04-09T03:45:32.007Z", "yesterday"), ("<Size>5<", "<Size>five<")])
+def test_a_value_that_cannot_be_read_is_the_storages_fault(dialect: Dialect, right: str, wrong: str) -> None:
+    page = dialect.xml.render_parts(_page()).decode()
+
+    with pytest.raises(UpstreamError):
+        dialect.xml.parse_parts(page.replace(right, wrong).encode())
