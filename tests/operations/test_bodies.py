@@ -59,7 +59,7 @@ async def test_a_body_longer_than_the_limit_is_refused_and_closed() -> None:
     ],
 )
 async def test_the_head_of_a_body_says_whether_it_was_all(
-    buffers: Sequence[bytes], limit: int, held: list[bytes], ended: bool
+    buffers: Sequence[bytes], limit: int, held: list[bytes], *, ended: bool
 ) -> None:
     assert await collect_head(body_of(*buffers), limit) == (held, ended)
 

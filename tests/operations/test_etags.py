@@ -51,5 +51,5 @@ def test_quotes_and_weakness_are_no_part_of_an_etag(header: str | None, bare: st
     ("tags", "named"),
     [(f'"{_MD5}"', True), (_MD5.upper(), True), (f'"x", "{_MD5}"', True), ('"x"', False), (f'"{_MD5}-1"', False)],
 )
-def test_a_list_of_etags_is_searched_without_regard_to_quotes_and_case(tags: str, named: bool) -> None:
+def test_a_list_of_etags_is_searched_without_regard_to_quotes_and_case(tags: str, *, named: bool) -> None:
     assert is_named(tags, _MD5) is named
