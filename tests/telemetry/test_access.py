@@ -6,7 +6,7 @@ import json
 from sseproxy.telemetry.access import AccessLog, AccessRecord
 
 RECORD = AccessRecord(
-    request_id="5FA3", client="127.0.0.1", method="GET", operation="GET_OBJECT", dialect="s3", bucket="photos",
+    request_id="5FA3", client="127.0.0.1", method="GET", operation="get_object", dialect="s3", bucket="photos",
     key="a b/ü", principal="me", status=206, code=None, bytes_in=0, bytes_out=10, duration_ms=1.23456, upstream_requests=2,
 )  # fmt: skip
 
@@ -21,7 +21,7 @@ def test_a_request_is_one_line_with_exactly_these_fields() -> None:
     assert line.pop("timestamp")
     assert line == {
         "event": "request", "level": "info", "request_id": "5FA3", "client": "127.0.0.1", "method": "GET",
-        "operation": "GET_OBJECT", "dialect": "s3", "bucket": "photos", "key": "a b/ü", "principal": "me", "status": 206,
+        "operation": "get_object", "dialect": "s3", "bucket": "photos", "key": "a b/ü", "principal": "me", "status": 206,
         "code": None, "bytes_in": 0, "bytes_out": 10, "duration_ms": 1.235, "upstream_requests": 2, "aborted": False,
     }  # fmt: skip
 

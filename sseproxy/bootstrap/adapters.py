@@ -1,0 +1,53 @@
+"""Settings to adapters: clock, key service, storage, state."""
+
+from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+from sseproxy.dialect import DIALECTS
+from sseproxy.errors import UpstreamUnavailable
+from sseproxy.kms import build_kms
+from sseproxy.kms.embedded import EmbeddedKms
+from sseproxy.operations.state_store import StateStore
+from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
+from sseproxy.ports import Clock, Kms, Observer, Upstream
+from sseproxy.settings import Settings
+from sseproxy.upstream.client import open_upstream
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """Return the present time in UTC."""
+        return datetime.now(UTC)
+
+
+def open_kms(settings: Settings, clock: Clock) -> EmbeddedKms:
+    """Open the key service. Raises `ConfigurationError`; whoever opens it closes it."""
+    aliases = {SERVICE_KEY_ALIAS, *(dialect.sse.default_key_alias for dialect in DIALECTS.values())}
+    return build_kms(settings.kms, clock, created_on_first_use=aliases)
+
+
+async def open_upstreams(
+    stack: AsyncExitStack, settings: Settings, dialects: Collection[str], clock: Clock, observer: Observer
+) -> dict[str, Upstream]:
+    """Open the storage in each of the dialects; `stack` closes it."""
+    return {
+        name: await stack.enter_async_context(open_upstream(settings.upstream, DIALECTS[name], clock, observer))
+        for name in dialects
+    }
+
+
+def build_state(settings: Settings, upstreams: Mapping[str, Upstream], kms: Kms) -> StateStore:
+    """Return the state store, which speaks the store's own dialect whatever clients speak."""
+    name = settings.upstream.dialect
+    return StateStore(upstreams[name], DIALECTS[name], settings.state, kms)
+
+
+def unreachable(settings: Settings, error: UpstreamUnavailable) -> str:
+    """Return what an operator is told when the storage gives no answer."""
+    reason = error.__cause__ if error.__cause__ is not None else error.message
+    return (
+        f"the store {settings.upstream.endpoint} cannot be reached ({reason}); check upstream.endpoint and the network"
+    )

@@ -1,0 +1,56 @@
+"""Binding servers to addresses, and letting them end."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from sseproxy.bootstrap.failures import StartFailed
+from sseproxy.settings import Listen, split_address
+
+_BACKLOG = 1024
+
+
+@asynccontextmanager
+async def listening(
+    server: web.Server, address: str, *, tls: ssl.SSLContext | None = None, drain_timeout_s: float
+) -> AsyncGenerator[str, None]:
+    """Serve on `address` and yield the URL; at the end stop accepting and let requests go on for the given time."""
+    host, port = split_address(address)
+    try:
+        listener = await asyncio.get_running_loop().create_server(server, host, port, ssl=tls, backlog=_BACKLOG)
+    except OSError as cause:
+        reason = cause.strerror or str(cause)
+        raise StartFailed(f"cannot listen on {address}: {reason}; choose another address or free this one") from cause
+    try:
+        yield _url(listener.sockets[0].getsockname(), secure=tls is not None)
+    finally:
+        listener.close()
+        server.pre_shutdown()
+        await server.shutdown(drain_timeout_s)
+        await listener.wait_closed()
+
+
+def _url(name: tuple[str, int], *, secure: bool) -> str:
+    """Return the URL of a bound socket; one bound to every address is named by its loopback address."""
+    host, port = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name[0], name[0]), name[1]  # noqa: S104  # compared, not bound
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def tls_context(listen: Listen) -> ssl.SSLContext | None:
+    """Return what the data port speaks HTTPS with, None for plain HTTP. Raises `StartFailed`."""
+    if listen.tls_cert is None or listen.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(listen.tls_cert, listen.tls_key)
+    except OSError as cause:  # SSLError is one
+        reason = cause.strerror or str(cause)
+        raise StartFailed(
+            f"cannot use the certificate {listen.tls_cert} with the key {listen.tls_key}: {reason}; "
+            "give a PEM chain and the private key that belongs to it"
+        ) from cause
+    return context

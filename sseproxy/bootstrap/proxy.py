@@ -1,0 +1,109 @@
+"""The proxy as a whole: settings to a running data port and admin port."""
+
+import os
+from collections.abc import AsyncGenerator, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+
+from sseproxy.bootstrap.adapters import SystemClock, build_state, open_kms, open_upstreams, unreachable
+from sseproxy.bootstrap.failures import StartFailed
+from sseproxy.bootstrap.listening import listening, tls_context
+from sseproxy.bootstrap.telemetry import Telemetry
+from sseproxy.dialect import DIALECTS
+from sseproxy.errors import UpstreamUnavailable
+from sseproxy.operations.bucket_defaults import BucketDefaults
+from sseproxy.operations.context import Services
+from sseproxy.operations.keyring import Keyring
+from sseproxy.operations.state_store import StateStore
+from sseproxy.policy.encryption import rule_for
+from sseproxy.ports import Clock, Kms, Upstream
+from sseproxy.server.admin import create_admin_server
+from sseproxy.server.app import create_server
+from sseproxy.server.readiness import Readiness
+from sseproxy.settings import Settings
+
+_ADMIN_DRAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where a running proxy is reached, as URLs; also where port 0 was asked for."""
+
+    data: str
+    admin: str
+
+
+@asynccontextmanager
+async def running_proxy(
+    settings: Settings, telemetry: Telemetry, *, dialects: Collection[str] = ()
+) -> AsyncGenerator[Addresses, None]:
+    """Run the proxy while the context is open; leaving it drains.
+
+    `dialects`: those that are served, by default only the store's. Raises `StartFailed`, `ConfigurationError` or a
+    `KeyServiceError` where it cannot start.
+    """
+    clock = SystemClock()
+    tls = tls_context(settings.listen)
+    async with AsyncExitStack() as stack:
+        kms = stack.enter_context(closing(open_kms(settings, clock)))
+        upstreams = await open_upstreams(
+            stack, settings, dialects or {settings.upstream.dialect}, clock, telemetry.observer
+        )
+        state = build_state(settings, upstreams, kms)
+        await _ensure_state_bucket(state, settings)
+        readiness = Readiness({"storage": lambda: state.ensure_bucket(create=False), "keys": kms.healthy}, clock)
+        admin = create_admin_server(readiness, telemetry.metrics.render)
+        admin_url = await stack.enter_async_context(
+            listening(admin, settings.listen.admin_address, drain_timeout_s=_ADMIN_DRAIN_S)
+        )
+        services = _build_services(stack, settings, upstreams, state, kms, clock, telemetry)
+        data = create_server(services, settings, telemetry.access_log, clock, telemetry.observer)
+        data_url = await stack.enter_async_context(
+            listening(data, settings.listen.address, tls=tls, drain_timeout_s=settings.limits.drain_timeout)
+        )
+        stack.callback(readiness.drain)
+        yield Addresses(data=data_url, admin=admin_url)
+
+
+async def _ensure_state_bucket(state: StateStore, settings: Settings) -> None:
+    try:
+        await state.ensure_bucket(create=settings.state.create)
+    except UpstreamUnavailable as cause:
+        raise StartFailed(unreachable(settings, cause)) from cause
+
+
+def _build_services(
+    stack: AsyncExitStack,
+    settings: Settings,
+    upstreams: Mapping[str, Upstream],
+    state: StateStore,
+    kms: Kms,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> dict[str, Services]:
+    pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
+    keyring = Keyring(
+        kms,
+        settings.cache,
+        lambda bucket: rule_for(settings.encryption, bucket),
+        clock=clock,
+        observer=telemetry.observer,
+    )
+    defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
+    return {
+        name: Services(
+            dialect=DIALECTS[name],
+            upstream=upstream,
+            state=state,
+            keyring=keyring,
+            bucket_defaults=defaults,
+            encryption=settings.encryption,
+            limits=settings.limits,
+            state_settings=settings.state,
+            clock=clock,
+            observer=telemetry.observer,
+            digest_pool=pool,
+        )
+        for name, upstream in upstreams.items()
+    }

@@ -1,0 +1,21 @@
+"""`sseproxy serve`: run in front of a real store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sseproxy.bootstrap import serve_settings
+from sseproxy.cli.failures import foreseeable_failures
+from sseproxy.config import load_settings
+
+ConfigOption = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration (TOML).")]
+
+
+def serve(config: ConfigOption) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests in progress end.
+
+    Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong configuration.
+    """
+    with foreseeable_failures():
+        serve_settings(load_settings(config))

@@ -1,0 +1,40 @@
+"""What `sseproxy check` shows of a configuration."""
+
+import tomllib
+
+from sseproxy.cli.check import show_settings
+from sseproxy.settings import Settings
+from tests.test_settings import every_setting
+
+SETTINGS = Settings.model_validate(
+    {
+        "upstream": {"endpoint": "https://h", "access_key": "proxy", "secret_key": "upstream-secret", "security_token": "tok-en"},
+        "clients": {"credentials": [{"access_key": "app", "secret_key": "app-secret"}]},
+        "encryption": {"buckets": {"photos": {"etag": "opaque"}}},
+        "kms": {"database": "k", "root_key_file": "r"},
+    }
+)  # fmt: skip
+
+
+def test_every_setting_is_shown_and_no_secret() -> None:
+    lines = list(show_settings(SETTINGS))
+
+    names = {line.replace("[0]", "[]").replace(".photos.", ".NAME.").split(" ")[0] for line in lines}
+    assert names == {key for key, _ in every_setting()} - {"clients.credentials", "encryption.buckets"}
+    assert not any(secret in line for line in lines for secret in ("upstream-secret", "app-secret", "tok-en"))
+    assert "upstream.secret_key = [redacted]" in lines
+    assert "clients.credentials[0].secret_key = [redacted]" in lines
+
+
+def test_values_are_shown_as_a_configuration_would_state_them() -> None:
+    stated = [
+        line
+        for line in show_settings(SETTINGS)
+        if line.startswith(("listen.", "limits.", "logging.")) and " = " in line
+    ]
+
+    shown = tomllib.loads("\n".join(stated))
+    assert shown["listen"]["address"] == "127.0.0.1:9000"
+    assert shown["limits"]["requests"] == 1024
+    assert shown["logging"]["access_log"] is True
+    assert "listen.tls_cert is absent" in list(show_settings(SETTINGS))
