@@ -121,5 +121,6 @@ async def serve_store(
             yield listener.sockets[0].getsockname()[:2]
         finally:
             listener.close()
+            server.pre_shutdown()  # closes the connections that only wait
             await server.shutdown(2.0)
             await listener.wait_closed()

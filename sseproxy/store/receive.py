@@ -113,7 +113,7 @@ def _take(descriptor: int, batch: Sequence[Buffer], digests: Digests) -> None:
 
 
 class SignerAdapter:
-    """`aws_chunked.Signatures` on the signer of `sseproxy.signing`; a wrong signature raises its `SignatureMismatch`."""
+    """`aws_chunked.Signatures` on the signer of `sseproxy.signing`; a wrong one raises its `SignatureMismatch`."""
 
     def __init__(self, signer: ChunkSigner) -> None:
         self._signer = signer

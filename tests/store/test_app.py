@@ -69,13 +69,12 @@ def test_a_connection_is_kept_after_an_error_without_a_body(wire: Wire) -> None:
         connection.request("GET", "/", headers=wire.sign_s3("GET", "/x", {}, UNSIGNED).headers)
         answer = connection.getresponse()
         answer.read()
-        assert answer.status == 403
-    assert answer.getheader("Connection") is None
+        assert (answer.status, answer.getheader("Connection")) == (403, None)
     connection.close()
 
 
 def test_an_unread_body_ends_the_connection(wire: Wire) -> None:
-    answer = wire.s3("PUT", "/no-such-bucket/k", bytes(1_000_000))
+    answer = wire.s3("PUT", "/no-such-bucket/k", bytes(8_000_000))
 
     assert (answer.code, answer.headers["connection"]) == ("NoSuchBucket", "close")
 

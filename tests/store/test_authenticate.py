@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import urllib.error
+import urllib.parse
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -133,7 +134,7 @@ def test_a_presigned_url_is_over_after_its_time(wire: Wire, bucket: str) -> None
         "oss": "OSSAccessKeyId={}&Expires={}&Signature={}",
     }
     signature = base64.b64encode(hmac.digest(SECRET_KEY.encode(), text.encode(), "sha1")).decode()
-    signature = urllib.request.quote(signature, safe="")
+    signature = urllib.parse.quote(signature, safe="")
 
     for form in query.values():
         answer = wire.send("GET", f"/{bucket}/k?{form.format(ACCESS_KEY, then, signature)}", {})

@@ -1,6 +1,7 @@
 """The decoder of `STREAMING-…` bodies, with the reference's vectors (S3 dossier §3.5, §12)."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -87,7 +88,7 @@ def test_the_unsigned_form_decodes_however_it_is_cut(cuts: list[int]) -> None:
     decoder = AwsChunked(None, trailing=True)
     edges = [0, *sorted(cuts), len(_SIMPLE)]
 
-    out = b"".join(bytes(piece) for a, b in zip(edges, edges[1:], strict=False) for piece in decoder.feed(_SIMPLE[a:b]))
+    out = b"".join(bytes(piece) for a, b in pairwise(edges) for piece in decoder.feed(_SIMPLE[a:b]))
     decoder.finish()
 
     assert (out, decoder.trailers) == (b"hello world", {"x-amz-checksum-crc32": "DUoRhQ=="})

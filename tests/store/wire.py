@@ -80,17 +80,17 @@ class Wire:
         connection = self.connect()
         try:
             connection.putrequest(method, target, skip_host="Host" in headers, skip_accept_encoding=True)
-            chunked = not isinstance(body, bytes)
+            whole = body if isinstance(body, bytes) else None
             for name, value in headers.items():
                 connection.putheader(name, value)
             lengths = {name.lower() for name in headers} & {"content-length", "transfer-encoding"}
-            if chunked and not lengths:
+            if whole is None and not lengths:
                 connection.putheader("Transfer-Encoding", "chunked")
-            elif not chunked and not lengths and (body or method in ("PUT", "POST")):
-                connection.putheader("Content-Length", str(len(body)))
+            elif whole is not None and not lengths and (whole or method in ("PUT", "POST")):
+                connection.putheader("Content-Length", str(len(whole)))
             connection.endheaders()
             for piece in [body] if isinstance(body, bytes) else [*body, b""]:
-                if chunked:
+                if whole is None:
                     connection.send(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
                 elif piece:
                     connection.send(piece)
