@@ -3,15 +3,17 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from sseproxy.errors import ConfigurationError
+from sseproxy.errors import ConfigurationError, KeyServiceUnavailable
 from sseproxy.kms.root_key import RootKey
+from sseproxy.kms.rows import Rows
 from sseproxy.kms.wrapping import WrapRejected, framed, unwrap, wrap
 
 _SCHEMA_VERSION = 1
-_BUSY_TIMEOUT_S = 10
+_OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+_WRITE_TIMEOUT_S = 10.0
+_READ_TIMEOUT_S = 0.25  # in WAL mode a reader waits for nobody, except while the log is being recovered
 _CHECK_INFO = framed(b"sseproxy/kms/v1/check")
 _CHECK = b"this database belongs to this root key"
 
@@ -34,142 +36,130 @@ CREATE TABLE grants (
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRow:
-    """A CMK as it stands in the database."""
-
-    key_id: str
-    state: str
-    origin: str
-    description: str
-    created: str
-    current_version: int
-    deletion_due: str | None
-    rotation_period_s: int | None
-    rotated: str | None
-
-
 class Database:
-    """An open database. Calls block for as long as another process writes, 10 seconds at most.
+    """An open database, with one connection to read and one to write, so that reading never waits for a writer.
 
-    Raises `ConfigurationError` where the file is none of ours, is of a later release, or belongs to another root key.
+    Raises `ConfigurationError` where the file is none of ours, is of another release, or belongs to another root
+    key; nothing is created in it then.
     """
 
     def __init__(self, path: Path, root_key: RootKey) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            raise ConfigurationError("The embedded KMS needs SQLite 3.37 or later; this Python has an older one.")
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
         try:
-            # The connection is used by one thread at a time: the adapter sees to it.
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
+            path.touch(mode=0o600, exist_ok=True)  # the log beside it takes the same mode
             path.chmod(0o600)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            self._prepare(path, root_key)
+            self._writer = _connect(path, _WRITE_TIMEOUT_S)
+            _prepare(self._writer, path, root_key)
+            self._reader = _connect(path, _READ_TIMEOUT_S)
         except (sqlite3.Error, OSError) as cause:
+            self.close()
             raise ConfigurationError(f"The KMS database {path} cannot be used: {cause}.") from cause
+        except ConfigurationError:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return "Database(<redacted>)"
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file. Closing again does nothing."""
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._reader = self._writer = None
 
     def change_count(self) -> int:
-        """Return a number that differs whenever another connection has changed the database."""
-        (number,) = self._connection.execute("PRAGMA data_version").fetchone()
+        """Return a number that differs whenever the database has changed, by whatever process. Costs microseconds."""
+        with _as_key_service_errors():
+            (number,) = _opened(self._reader).execute("PRAGMA data_version").fetchone()
         return int(number)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the write lock; everything inside happens, or nothing."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+    def reading(self) -> Iterator[Rows]:
+        """Read. Raises `KeyServiceUnavailable` where the file cannot be read."""
+        with _as_key_service_errors():
+            yield Rows(_opened(self._reader))
 
-    def add_key(self, row: KeyRow) -> None:
-        """Add a CMK without material."""
-        self._connection.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                row.key_id, row.state, row.origin, row.description, row.created, row.current_version, row.deletion_due,
-                row.rotation_period_s, row.rotated,
-            ),
-        )  # fmt: skip
+    @contextmanager
+    def writing(self) -> Iterator[Rows]:
+        """Hold the write lock; everything inside happens, or nothing. From one thread at a time.
 
-    def add_version(self, key_id: str, version: int, sealed: bytes, created: str, material_hash: bytes) -> None:
-        """Add material and make it the one that new wraps use."""
-        self._connection.execute(
-            "INSERT INTO versions VALUES (?, ?, ?, ?, NULL, ?)", (key_id, version, sealed, created, material_hash)
-        )
-        self._connection.execute("UPDATE keys SET current_version = ? WHERE key_id = ?", (version, key_id))
+        Waits for another process for 10 seconds at most. Raises `KeyServiceUnavailable` where it cannot be done.
+        """
+        with _as_key_service_errors():
+            connection = _opened(self._writer)
+            with _transaction(connection):
+                yield Rows(connection)
 
-    def key(self, key_id: str) -> KeyRow | None:
-        """Return a CMK."""
-        row = self._connection.execute("SELECT * FROM keys WHERE key_id = ?", (key_id,)).fetchone()
-        return None if row is None else _key_row(row)
 
-    def keys(self) -> list[KeyRow]:
-        """Return all CMKs, oldest first."""
-        rows = self._connection.execute("SELECT * FROM keys ORDER BY created, key_id").fetchall()
-        return [_key_row(row) for row in rows]
+def _connect(path: Path, timeout_s: float) -> sqlite3.Connection:
+    # Made in one thread and used in another, never by two at once.
+    connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")  # a CMK is on the disk before anything is wrapped under it
+    return connection
 
-    def set_state(self, key_id: str, state: str, deletion_due: str | None = None) -> None:
-        """Change where a CMK stands."""
-        self._connection.execute(
-            "UPDATE keys SET state = ?, deletion_due = ? WHERE key_id = ?", (state, deletion_due, key_id)
-        )
 
-    def set_rotated(self, key_id: str, moment: str) -> None:
-        """Note when a CMK got its present version."""
-        self._connection.execute("UPDATE keys SET rotated = ? WHERE key_id = ?", (moment, key_id))
+def _opened(connection: sqlite3.Connection | None) -> sqlite3.Connection:
+    if connection is None:
+        raise KeyServiceUnavailable("The KMS database is closed.")
+    return connection
 
-    def sealed_material(self, key_id: str, version: int) -> bytes | None:
-        """Return sealed material, None where there is none."""
-        row = self._connection.execute(
-            "SELECT sealed FROM versions WHERE key_id = ? AND version = ?", (key_id, version)
-        ).fetchone()
-        return None if row is None else row[0]
 
-    def alias_target(self, alias: str) -> str | None:
-        """Return the CMK that an alias names."""
-        row = self._connection.execute("SELECT key_id FROM aliases WHERE alias = ?", (alias,)).fetchone()
-        return None if row is None else str(row[0])
+@contextmanager
+def _as_key_service_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as cause:
+        raise KeyServiceUnavailable(f"The KMS database cannot be used: {cause}.") from cause
 
-    def set_alias(self, alias: str, key_id: str) -> None:
-        """Let an alias name a CMK, whatever it named before."""
-        self._connection.execute("INSERT OR REPLACE INTO aliases VALUES (?, ?)", (alias, key_id))
 
-    def aliases_of(self, key_id: str) -> list[str]:
-        """Return the aliases of a CMK."""
-        rows = self._connection.execute("SELECT alias FROM aliases WHERE key_id = ? ORDER BY alias", (key_id,))
-        return [str(row[0]) for row in rows]
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
-    def _prepare(self, path: Path, root_key: RootKey) -> None:
-        with self.writing():
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    self._connection.execute(statement)
-                check = wrap(root_key.raw, _CHECK, _CHECK_INFO)
-                self._connection.execute("INSERT INTO meta VALUES ('root-check', ?)", (check,))
-                self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            elif version != _SCHEMA_VERSION:
-                raise ConfigurationError(f"The KMS database {path} was written by another release (schema {version}).")
-        (check,) = self._connection.execute("SELECT value FROM meta WHERE name = 'root-check'").fetchone()
-        try:
-            unwrap(root_key.raw, check, _CHECK_INFO)
-        except WrapRejected as cause:
+
+def _prepare(connection: sqlite3.Connection, path: Path, root_key: RootKey) -> None:
+    with _transaction(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if version == 0 and tables == 0:
+            _create(connection, root_key)
+        elif version != _SCHEMA_VERSION:
             raise ConfigurationError(
-                f"The KMS database {path} does not belong to this root key: "
-                "put the root key file back that it was made with."
-            ) from cause
+                f"The file {path} is no KMS database of this release (schema {version}, expected {_SCHEMA_VERSION})."
+            )
+    _check_root_key(connection, path, root_key)
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise ConfigurationError(
+            f"The KMS database {path} lies on a file system without shared memory: put it on a local disk."
+        )
 
 
-def _key_row(row: tuple[str, str, str, str, str, int, str | None, int | None, str | None]) -> KeyRow:
-    return KeyRow(
-        key_id=row[0], state=row[1], origin=row[2], description=row[3], created=row[4], current_version=row[5],
-        deletion_due=row[6], rotation_period_s=row[7], rotated=row[8],
-    )  # fmt: skip
+def _create(connection: sqlite3.Connection, root_key: RootKey) -> None:
+    for statement in filter(str.strip, _SCHEMA.split(";")):
+        connection.execute(statement)
+    check = wrap(root_key.raw, _CHECK, _CHECK_INFO)
+    connection.execute("INSERT INTO meta VALUES ('root-check', ?)", (check,))
+    connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+
+
+def _check_root_key(connection: sqlite3.Connection, path: Path, root_key: RootKey) -> None:
+    row = connection.execute("SELECT value FROM meta WHERE name = 'root-check'").fetchone()
+    try:
+        unwrap(root_key.raw, row[0] if row else b"", _CHECK_INFO)
+    except WrapRejected as cause:
+        raise ConfigurationError(
+            f"The KMS database {path} does not belong to this root key: put the root key file back that it was made "
+            "with."
+        ) from cause

@@ -1,59 +1,48 @@
 """The embedded KMS: CMKs with versions and states in one SQLite file, for one host.
 
-Opened material stays in memory until the database changes; every call looks whether it has (`PRAGMA data_version`),
-so a key that another process disables stops working with the next call.
+Rows and opened material stay in memory until the database changes, and every call looks whether it has: a CMK that any
+process disables stops working with the next call. That is this adapter's revocation bound; what the keyring above
+keeps has its own.
 """
 
 import asyncio
-import uuid
+import secrets
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
-from secrets import token_bytes
-from struct import Struct
 from typing import TypeVar
 
-from sseproxy.errors import (
-    InvalidArgument,
-    KeyDisabled,
-    KeyNotFound,
-    KeyPendingDeletion,
-    KeyPendingImport,
-    WrappedKeyRejected,
-)
-from sseproxy.kms.database import Database, KeyRow
+from sseproxy.errors import WrappedKeyRejected
+from sseproxy.kms import management
+from sseproxy.kms.database import Database
+from sseproxy.kms.management import check_usable, not_found
+from sseproxy.kms.material import open_data_key, open_material, parse_blob, wrap_data_key
 from sseproxy.kms.root_key import RootKey
-from sseproxy.kms.wrapping import WrapRejected, framed, unwrap, wrap
+from sseproxy.kms.rows import KeyRow, Rows
+from sseproxy.kms.wrapping import WrapRejected
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
 from sseproxy.ports import Clock
 
-ENABLED, DISABLED, PENDING_DELETION, PENDING_IMPORT = "Enabled", "Disabled", "PendingDeletion", "PendingImport"
-GENERATED, EXTERNAL = "generated", "external"
-
-_BLOB = Struct(">B16sI")  # blob version, key id, key version; the wrap follows
-_BLOB_VERSION = 1
-_MATERIAL = 32
-_REFUSED_STATES = {DISABLED: KeyDisabled, PENDING_DELETION: KeyPendingDeletion, PENDING_IMPORT: KeyPendingImport}
-
 T = TypeVar("T")
 
+_NEVER = -1  # no database has this change count
 
-@dataclass(slots=True)
-class _Cache:
-    """What was read from the database while `change_count` stood."""
+
+@dataclass(slots=True, repr=False)
+class _Known:
+    """What was read from the database while its change count stood."""
 
     change_count: int
-    keys: dict[str, KeyRow]
-    aliases: dict[str, str]
-    material: dict[tuple[str, int], bytes]
+    keys: dict[str, KeyRow] = field(default_factory=dict)
+    targets: dict[str, str] = field(default_factory=dict)  # alias to key id
+    material: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
 
 class EmbeddedKms:
     """The `Kms` port on a local database. `created_on_first_use` are aliases that get a CMK when first asked for.
 
-    Every method of the port raises a `KeyServiceError`, and nothing else on purpose.
+    Reading happens on the event loop, from memory or with statements that wait for nobody; changes happen in a thread,
+    one at a time, because another process may hold the lock.
     """
 
     def __init__(
@@ -63,212 +52,175 @@ class EmbeddedKms:
         self._root_key = root_key
         self._clock = clock
         self._created_on_first_use = frozenset(created_on_first_use)
-        self._cache = _Cache(-1, {}, {}, {})
-        self._writing = asyncio.Lock()
+        self._known = _Known(_NEVER)
+        self._changing = asyncio.Lock()
 
     def __repr__(self) -> str:
         return "EmbeddedKms(<redacted>)"
 
     def close(self) -> None:
-        """Close the database."""
+        """Forget the material and close the database."""
+        self._known = _Known(_NEVER)
         self._database.close()
+
+    # ---- the port ----
 
     async def generate(self, key_id: str, context: WrapContext, *, length: int = 32) -> tuple[bytes, WrappedKey]:
         """Draw a fresh data key and return it with its wrapped form."""
-        key = token_bytes(length)
+        key = secrets.token_bytes(length)
         return key, await self.wrap(key_id, key, context)
 
     async def wrap(self, key_id: str, key: bytes, context: WrapContext) -> WrappedKey:
-        """Wrap a data key under the present version of a CMK."""
-        row = await self._usable(key_id)
-        version = row.current_version
-        material = self._material(row.key_id, version)
-        sealed = wrap(material, key, _wrap_info(row.key_id, version, context))
-        return WrappedKey(
-            key_id=row.key_id, blob=_BLOB.pack(_BLOB_VERSION, uuid.UUID(row.key_id).bytes, version) + sealed
-        )
+        """Wrap a data key under the present version of a CMK. Takes an alias as well."""
+        row = await self._resolve(key_id)
+        check_usable(row)
+        material = self._material(row.key_id, row.current_version)
+        blob = wrap_data_key(material, row.key_id, row.current_version, key, context)
+        return WrappedKey(key_id=row.key_id, blob=blob)
 
     async def unwrap(self, wrapped: WrappedKey, context: WrapContext) -> bytes:
         """Open a wrapped data key with the version of the CMK that it was wrapped under."""
-        if len(wrapped.blob) < _BLOB.size:
-            raise WrappedKeyRejected
-        blob_version, key_id_bytes, version = _BLOB.unpack_from(wrapped.blob)
-        key_id = str(uuid.UUID(bytes=key_id_bytes))
-        if blob_version != _BLOB_VERSION or key_id != wrapped.key_id:
-            raise WrappedKeyRejected
-        row = await self._usable(key_id)
-        material = self._material(row.key_id, version)
         try:
-            return unwrap(material, wrapped.blob[_BLOB.size :], _wrap_info(key_id, version, context))
+            blob = parse_blob(wrapped.blob)
+            if blob.key_id != wrapped.key_id:
+                raise WrappedKeyRejected("The wrapped key belongs to another master key than the envelope says.")
+            row = self._find(blob.key_id)
+            if row is None:
+                raise not_found(blob.key_id)
+            check_usable(row)
+            return open_data_key(self._material(row.key_id, blob.version), blob, context)
         except WrapRejected as cause:
             raise WrappedKeyRejected from cause
 
     async def describe(self, key_id: str) -> KeyDescription:
         """Resolve an id or alias; raises `KeyNotFound`."""
-        row = await self._resolve(key_id)
-        return KeyDescription(
-            key_id=row.key_id, state=row.state, origin=row.origin, current_version=row.current_version
-        )
+        return _description(await self._resolve(key_id))
 
     async def healthy(self) -> None:
-        """Return if the database answers."""
-        await self._in_thread(self._database.change_count)
+        """Return if the database can be read."""
+        with self._database.reading() as rows:
+            rows.all_keys()
+
+    # ---- management ----
 
     async def create_key(self, *, description: str = "", alias: str | None = None) -> KeyDescription:
         """Create a CMK with generated material, under an alias if one is given."""
-        return _describe(await self._write(partial(self._create, description, alias)))
+        change = partial(
+            management.create_key, root_key=self._root_key, now=self._clock.now(), description=description, alias=alias
+        )
+        return _description(await self._change(change))
 
     async def list_keys(self) -> list[KeyDescription]:
         """Return all CMKs, oldest first."""
-        return [_describe(row) for row in await self._in_thread(self._database.keys)]
+        with self._database.reading() as rows:
+            return [_description(row) for row in rows.all_keys()]
 
-    async def rotate(self, key_id: str) -> KeyDescription:
-        """Give a CMK a new version: new wraps use it, old ones still open. Raises what its state demands."""
-        row = await self._usable(key_id)
-        if row.origin != GENERATED:
-            raise InvalidArgument("A CMK with imported material cannot be rotated.", ArgumentName="KeyId")
-        return _describe(await self._write(partial(self._rotate, row.key_id)))
+    async def aliases_of(self, key_id: str) -> list[str]:
+        """Return the aliases of a CMK."""
+        row = await self._resolve(key_id)
+        with self._database.reading() as rows:
+            return rows.aliases_of(row.key_id)
 
     async def set_alias(self, alias: str, key_id: str) -> None:
-        """Let an alias name a CMK."""
-        if not alias.startswith("alias/") or not 6 < len(alias) <= 255:
-            raise InvalidArgument(
-                "An alias begins with `alias/` and has 7 to 255 characters.", ArgumentName="AliasName"
-            )
-        row = await self._resolve(key_id)
-        await self._write(partial(self._database.set_alias, alias, row.key_id))
+        """Let an alias name a CMK, whatever it named before."""
+        target = (await self._resolve(key_id)).key_id
+        await self._change(partial(management.name_key, alias=alias, key_id=target))
+
+    async def rotate(self, key_id: str) -> KeyDescription:
+        """Give a CMK a new version: new wraps use it, older ones still open. Raises what its state demands."""
+        target = (await self._resolve(key_id)).key_id
+        change = partial(management.rotate_key, root_key=self._root_key, now=self._clock.now(), key_id=target)
+        return _description(await self._change(change))
 
     async def enable(self, key_id: str) -> None:
         """Let a disabled CMK be used again."""
-        await self._set_state(key_id, ENABLED, from_states={DISABLED, ENABLED})
+        target = (await self._resolve(key_id)).key_id
+        await self._change(partial(management.enable_key, key_id=target))
 
     async def disable(self, key_id: str) -> None:
-        """Let a CMK neither wrap nor unwrap."""
-        await self._set_state(key_id, DISABLED, from_states={DISABLED, ENABLED})
+        """Let a CMK neither wrap nor unwrap, in any process, from its next call on."""
+        target = (await self._resolve(key_id)).key_id
+        await self._change(partial(management.disable_key, key_id=target))
 
     async def schedule_deletion(self, key_id: str, *, days: int) -> None:
-        """Let a CMK be deleted after 7 to 30 days; until then it can be cancelled, and not be used."""
-        if not 7 <= days <= 30:
-            raise InvalidArgument("A CMK is deleted after 7 to 30 days.", ArgumentName="PendingWindowInDays")
-        due = (self._clock.now() + timedelta(days=days)).isoformat()
-        await self._set_state(key_id, PENDING_DELETION, from_states={DISABLED, ENABLED, PENDING_IMPORT}, due=due)
+        """Let a CMK be deleted after 7 to 30 days; until then it cannot be used, and this can be cancelled."""
+        target = (await self._resolve(key_id)).key_id
+        change = partial(management.schedule_deletion, now=self._clock.now(), key_id=target, days=days)
+        await self._change(change)
 
     async def cancel_deletion(self, key_id: str) -> None:
         """Take a deletion back; the CMK is disabled then."""
-        await self._set_state(key_id, DISABLED, from_states={PENDING_DELETION})
+        target = (await self._resolve(key_id)).key_id
+        await self._change(partial(management.cancel_deletion, key_id=target))
 
-    async def _set_state(
-        self, key_id: str, state: str, *, from_states: Collection[str], due: str | None = None
-    ) -> None:
-        row = await self._resolve(key_id)
-        if row.state not in from_states:
-            raise _REFUSED_STATES.get(row.state, KeyDisabled)()
-        await self._write(partial(self._database.set_state, row.key_id, state, due))
+    # ---- what is known ----
 
-    async def _usable(self, key_id: str) -> KeyRow:
-        row = await self._resolve(key_id)
-        if row.state != ENABLED:
-            raise _REFUSED_STATES.get(row.state, KeyDisabled)()
-        return row
-
-    async def _resolve(self, key_id: str) -> KeyRow:
-        cache = self._fresh_cache()
-        target = key_id
-        if key_id.startswith("alias/"):
-            found = cache.aliases.get(key_id) or self._database.alias_target(key_id)
-            if found is None:
-                if key_id not in self._created_on_first_use:
-                    raise KeyNotFound(f"The alias {key_id} does not exist.")
-                found = (await self._write(partial(self._create_for_alias, key_id))).key_id
-            target = cache.aliases[key_id] = found
-        row = cache.keys.get(target) or self._database.key(target)
+    async def _resolve(self, name: str) -> KeyRow:
+        row = self._find(name)
+        if row is None and name in self._created_on_first_use:
+            change = partial(management.key_on_first_use, root_key=self._root_key, now=self._clock.now(), alias=name)
+            row = await self._change(change)
         if row is None:
-            raise KeyNotFound(f"The key {key_id} does not exist.")
-        cache.keys[target] = row
+            raise not_found(name)
         return row
 
-    def _fresh_cache(self) -> _Cache:
-        change_count = self._database.change_count()
-        if change_count != self._cache.change_count:
-            self._cache = _Cache(change_count, {}, {}, {})
-        return self._cache
+    def _find(self, name: str) -> KeyRow | None:
+        """Return the CMK with an id or alias as it stands in the database now."""
+        known = self._up_to_date()
+        key_id = self._target(known, name) if name.startswith("alias/") else name
+        if key_id is None:
+            return None
+        if key_id not in known.keys:
+            with self._database.reading() as rows:
+                row = rows.key(key_id)
+            if row is None:
+                return None
+            known.keys[key_id] = row
+        return known.keys[key_id]
+
+    def _target(self, known: _Known, alias: str) -> str | None:
+        if alias not in known.targets:
+            with self._database.reading() as rows:
+                target = rows.alias_target(alias)
+            if target is None:
+                return None
+            known.targets[alias] = target
+        return known.targets[alias]
 
     def _material(self, key_id: str, version: int) -> bytes:
-        known = self._cache.material.get((key_id, version))
-        if known is None:
-            sealed = self._database.sealed_material(key_id, version)
+        """Return a version's material. Raises `WrappedKeyRejected` where there is none or it is damaged."""
+        known = self._up_to_date()
+        if (key_id, version) not in known.material:
+            with self._database.reading() as rows:
+                sealed = rows.sealed_material(key_id, version)
             if sealed is None:
                 raise WrappedKeyRejected(f"The key {key_id} has no version {version}.")
             try:
-                known = unwrap(self._root_key.raw, sealed, _material_info(key_id, version))
+                known.material[key_id, version] = open_material(self._root_key, key_id, version, sealed)
             except WrapRejected as cause:
                 raise WrappedKeyRejected(f"The material of key {key_id} is damaged in the KMS database.") from cause
-            self._cache.material[(key_id, version)] = known
-        return known
+        return known.material[key_id, version]
 
-    async def _write(self, change: Callable[[], T]) -> T:
-        """Make a change in one transaction, off the event loop: another process may hold the lock."""
-        async with self._writing:
-            try:
-                return await self._in_thread(partial(self._transact, change))
-            finally:
-                self._cache = _Cache(-1, {}, {}, {})
+    def _up_to_date(self) -> _Known:
+        """Return what is known, nothing of it older than the database's last change.
 
-    def _transact(self, change: Callable[[], T]) -> T:
-        with self._database.writing():
-            return change()
+        The count is read first: what is read after it can only be newer than the count says.
+        """
+        change_count = self._database.change_count()
+        if change_count != self._known.change_count:
+            self._known = _Known(change_count)
+        return self._known
 
-    @staticmethod
-    async def _in_thread(call: Callable[[], T]) -> T:
-        return await asyncio.to_thread(call)
+    async def _change(self, change: Callable[[Rows], T]) -> T:
+        async with self._changing:
+            return await asyncio.to_thread(self._transact, change)
 
-    def _create_for_alias(self, alias: str) -> KeyRow:
-        present = self._database.alias_target(alias)  # another process may have been faster
-        row = self._database.key(present) if present is not None else None
-        return row or self._create(f"created on first use of {alias}", alias)
-
-    def _create(self, description: str, alias: str | None) -> KeyRow:
-        now = self._clock.now().isoformat()
-        row = KeyRow(
-            key_id=str(uuid.uuid4()), state=ENABLED, origin=GENERATED, description=description, created=now,
-            current_version=0, deletion_due=None, rotation_period_s=None, rotated=None,
-        )  # fmt: skip
-        self._database.add_key(row)
-        self._add_version(row.key_id, 1)
-        if alias is not None:
-            self._database.set_alias(alias, row.key_id)
-        return self._existing(row.key_id)
-
-    def _rotate(self, key_id: str) -> KeyRow:
-        self._add_version(key_id, self._existing(key_id).current_version + 1)
-        self._database.set_rotated(key_id, self._clock.now().isoformat())
-        return self._existing(key_id)
-
-    def _add_version(self, key_id: str, version: int) -> None:
-        material = token_bytes(_MATERIAL)
-        sealed = wrap(self._root_key.raw, material, _material_info(key_id, version))
-        self._database.add_version(
-            key_id,
-            version,
-            sealed,
-            self._clock.now().isoformat(),
-            sha256(_material_info(key_id, 0) + material).digest(),
-        )
-
-    def _existing(self, key_id: str) -> KeyRow:
-        row = self._database.key(key_id)
-        if row is None:
-            raise KeyNotFound(f"The key {key_id} does not exist.")
-        return row
+    def _transact(self, change: Callable[[Rows], T]) -> T:
+        with self._database.writing() as rows:
+            return change(rows)
 
 
-def _describe(row: KeyRow) -> KeyDescription:
-    return KeyDescription(key_id=row.key_id, state=row.state, origin=row.origin, current_version=row.current_version)
-
-
-def _wrap_info(key_id: str, version: int, context: WrapContext) -> bytes:
-    return framed(b"sseproxy/kms/v1/wrap", key_id.encode(), version.to_bytes(4, "big"), context.aad)
-
-
-def _material_info(key_id: str, version: int) -> bytes:
-    return framed(b"sseproxy/kms/v1/material", key_id.encode(), version.to_bytes(4, "big"))
+def _description(row: KeyRow) -> KeyDescription:
+    return KeyDescription(
+        key_id=row.key_id, state=row.state.value, origin=row.origin.value, current_version=row.current_version
+    )

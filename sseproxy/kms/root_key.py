@@ -3,23 +3,29 @@
 import os
 import secrets
 import stat
+from itertools import pairwise
 from pathlib import Path
 
 from sseproxy.errors import ConfigurationError
 
 LENGTH = 32
-_FEWEST_VALUES = 8  # 32 random bytes have fewer different values once in far more than 2^100 draws
+_LONGEST_FILE = 4 * LENGTH  # 64 hex digits and a line end fit well
+_FEWEST_VALUES = 16  # 32 random bytes have fewer different values once in far more than 2^60 draws
+_PRINTABLE = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\r\n")
 
 
 class RootKey:
-    """The root key. Its `repr` shows no key."""
+    """The root key. Its `repr` shows no key.
+
+    Raises `ConfigurationError` where it is not 32 bytes long, or obviously not random.
+    """
 
     __slots__ = ("_raw",)
 
     def __init__(self, raw: bytes) -> None:
         if len(raw) != LENGTH:
-            raise ConfigurationError(f"A root key has {LENGTH} bytes (raw, or {2 * LENGTH} hex digits).")
-        if len(set(raw)) < _FEWEST_VALUES:
+            raise ConfigurationError(f"A root key has {LENGTH} bytes: as they are, or as {2 * LENGTH} hex digits.")
+        if _is_regular(raw):
             raise ConfigurationError("The root key is not random: make one with `openssl rand -hex 32`.")
         self._raw = bytes(raw)
 
@@ -33,39 +39,68 @@ class RootKey:
 
 
 def read_root_key(path: Path) -> RootKey:
-    """Read a root key file: 32 bytes, raw or as 64 hex digits, readable by its owner alone.
+    """Read a root key file: 32 bytes, as they are or as 64 hex digits.
 
-    Raises `ConfigurationError` with a message that says what to do.
+    Its owner alone may read it. One exception: a file of root's that this process, being another user, may only read
+    through its group, as Kubernetes mounts secrets. Raises `ConfigurationError` with a message that says what to do.
     """
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(4 * LENGTH)
+            status = os.fstat(file.fileno())
+            data = file.read(_LONGEST_FILE + 1)
     except OSError as cause:
         raise ConfigurationError(f"The root key file {path} cannot be read: {cause.strerror}.") from cause
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(f"The root key file {path} can be read by others: run `chmod 600 {path}`.")
-    return RootKey(data if len(data) == LENGTH else _from_hex(path, data))
+    if status.st_mode & _forbidden_bits(status.st_uid):
+        raise ConfigurationError(f"The root key file {path} is open to other users: run `chmod 600 {path}`.")
+    return RootKey(_parse(path, data))
 
 
 def create_root_key(path: Path) -> RootKey:
-    """Make a root key file that did not exist, mode 0600. Raises `ConfigurationError`."""
+    """Make a root key file that did not exist, mode 0600, and return when it is on the disk.
+
+    Raises `ConfigurationError`.
+    """
     text = secrets.token_hex(LENGTH)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
+        _sync_directory(path.parent)
     except OSError as cause:
         raise ConfigurationError(f"The root key file {path} cannot be created: {cause.strerror}.") from cause
     return RootKey(bytes.fromhex(text))
 
 
-def _from_hex(path: Path, data: bytes) -> bytes:
+def _forbidden_bits(owner: int) -> int:
+    if owner == 0 and os.geteuid() != 0:
+        return stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
+    return stat.S_IRWXO | stat.S_IRWXG
+
+
+def _parse(path: Path, data: bytes) -> bytes:
+    if len(data) == LENGTH and not _PRINTABLE.issuperset(data):
+        return data
     try:
         return bytes.fromhex(data.decode("ascii").strip())
     except ValueError:
         raise ConfigurationError(
-            f"The root key file {path} holds no key: it must have {LENGTH} raw bytes or {2 * LENGTH} hex digits."
+            f"The root key file {path} holds no key: it must have {LENGTH} random bytes or {2 * LENGTH} hex digits. "
+            "Make one with `openssl rand -hex 32`."
         ) from None
+
+
+def _is_regular(raw: bytes) -> bool:
+    """Whether a key shows that nobody drew it: few values, a count, a repetition, a text."""
+    steps = {(later - earlier) % 256 for earlier, later in pairwise(raw)}
+    repeats = raw[: LENGTH // 2] == raw[LENGTH // 2 :]
+    return len(set(raw)) < _FEWEST_VALUES or len(steps) == 1 or repeats or _PRINTABLE.issuperset(raw)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,7 +1,7 @@
-"""Wrapping under a long-lived key, without its ever seeing a random nonce (docs/format.md, "Keys").
+"""Wrapping under a long-lived key, without its ever seeing a random nonce (docs/format.md, "Wrap context").
 
 Every wrap derives a key of its own, HKDF-SHA256(key, salt = 32 random bytes, info), and uses it for one AES-256-GCM
-encryption. The nonce is zero because the key is used once.
+encryption. The nonce is zero because that key is used once; what the wrap is bound to is in `info`.
 """
 
 import secrets
@@ -27,14 +27,14 @@ def framed(*fields: bytes) -> bytes:
 
 
 def wrap(key: bytes, plain: bytes, info: bytes) -> bytes:
-    """Return `plain` sealed under `key`, bound to `info`."""
+    """Return `plain` sealed under `key`, bound to `info`: salt, ciphertext, tag."""
     salt = secrets.token_bytes(_SALT)
     return salt + AESGCM(_derive(key, salt, info)).encrypt(_NONCE, plain, None)
 
 
 def unwrap(key: bytes, wrapped: bytes, info: bytes) -> bytes:
     """Open a wrap. Raises `WrapRejected`."""
-    if len(wrapped) < OVERHEAD:
+    if len(wrapped) <= OVERHEAD:
         raise WrapRejected
     salt = wrapped[:_SALT]
     try:

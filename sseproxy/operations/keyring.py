@@ -1,21 +1,28 @@
 """Data keys of objects: drawn, wrapped, opened and checked, so that a key in hand is the right one.
 
-An opened key is kept for `CacheSettings.unwrapped_key_lifetime` seconds. That is the revocation bound: for so long
-after its CMK was disabled may an object that was read just before still be read. Binding, allowed CMKs and commitment
-are checked every time, kept or not.
+An opened key is kept for `CacheSettings.unwrapped_key_lifetime` seconds at most. That is the revocation bound: for so
+long after its CMK was disabled may an object still be read that was read or written just before. Binding, allowed CMKs
+and commitment are checked every time, kept or not, and a kept key only serves the very wrap and names that it was
+opened for.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from hashlib import sha256
+from dataclasses import replace
 from typing import TypeVar
 
-from sseproxy.errors import BindingRefused, KeyAccessRefused, KeyServiceError, WrappedKeyRejected, WrongPlace
+from sseproxy.errors import (
+    BindingRefused,
+    EnvelopeRejected,
+    KeyAccessRefused,
+    KeyNotFound,
+    KeyServiceError,
+    WrappedKeyRejected,
+    WrongPlace,
+)
 from sseproxy.format import DataKey, Envelope, place_of, wrap_context
 from sseproxy.model import Binding, Layout, ObjectRef, Suite, WrapContext, WrappedKey
+from sseproxy.operations.kept_keys import KeptValues, wrap_digest
 from sseproxy.policy.encryption import EncryptionDecision, EncryptionRule
 from sseproxy.ports import Clock, Kms, Observer
 from sseproxy.settings import CacheSettings
@@ -23,16 +30,14 @@ from sseproxy.settings import CacheSettings
 T = TypeVar("T")
 
 _STRENGTH = {Binding.NONE: 0, Binding.KEY: 1, Binding.BUCKET_KEY: 2}
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    key: DataKey
-    until: datetime
+_MOST_ALIASES = 1000  # whose targets are remembered
 
 
 class Keyring:
-    """What operations know of the KMS. `rule_of` gives a bucket's configured rule."""
+    """What operations know of the KMS. `rule_of` gives a bucket's configured rule.
+
+    Every call of the KMS is counted as `kms_calls_total`, every look-up of a kept key as `unwrap_cache_total`.
+    """
 
     def __init__(
         self,
@@ -44,12 +49,12 @@ class Keyring:
         observer: Observer,
     ) -> None:
         self._kms = kms
-        self._capacity = settings.unwrapped_keys
-        self._lifetime = timedelta(seconds=settings.unwrapped_key_lifetime)
         self._rule_of = rule_of
         self._clock = clock
         self._observer = observer
-        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        lifetime_s = settings.unwrapped_key_lifetime
+        self._kept: KeptValues[bytes, DataKey] = KeptValues(settings.unwrapped_keys, lifetime_s, clock)
+        self._aliases: KeptValues[str, str] = KeptValues(_MOST_ALIASES, lifetime_s, clock)
         self._opening: dict[bytes, asyncio.Future[DataKey]] = {}
 
     async def draw(self, decision: EncryptionDecision, ref: ObjectRef, layout: Layout) -> tuple[DataKey, Envelope]:
@@ -58,18 +63,18 @@ class Keyring:
         Raises `KeyServiceError`s, and `KeyAccessRefused` where the configuration does not allow the CMK here.
         """
         key_id = await self._allowed_key(decision, ref)
-        envelope = _bare_envelope(decision, ref, layout)
-        context = _context(envelope, ref)
+        bare = _bare_envelope(decision, ref, layout)
+        context = _context(bare, ref)
         raw, wrapped = await self._counted("generate", self._kms.generate(key_id, context))
         key = DataKey(raw)
-        envelope = replace(envelope, key_id=wrapped.key_id, wrapped_key=wrapped.blob, commitment=key.commitment)
-        self._keep(_cache_key(envelope, context), key)
+        envelope = replace(bare, key_id=wrapped.key_id, wrapped_key=wrapped.blob, commitment=key.commitment)
+        self._kept.put(wrap_digest(wrapped, context), key)
         return key, envelope
 
     async def rewrap(self, key: DataKey, envelope: Envelope, decision: EncryptionDecision, ref: ObjectRef) -> Envelope:
         """Return an envelope with the same data key for another name, CMK or algorithm.
 
-        Suite, layout, commitment and the footer's copy stay as they are.
+        Suite, layout, commitment and the footer's copy stay as they are. Raises as `draw` does.
         """
         key_id = await self._allowed_key(decision, ref)
         target = replace(
@@ -78,7 +83,9 @@ class Keyring:
             commitment=envelope.commitment,
             footer=envelope.footer,
         )
-        wrapped = await self._counted("wrap", self._kms.wrap(key_id, key.raw, _context(target, ref)))
+        context = _context(target, ref)
+        wrapped = await self._counted("wrap", self._kms.wrap(key_id, key.raw, context))
+        self._kept.put(wrap_digest(wrapped, context), key)
         return replace(target, key_id=wrapped.key_id, wrapped_key=wrapped.blob)
 
     async def open(self, envelope: Envelope, ref: ObjectRef) -> DataKey:
@@ -88,85 +95,115 @@ class Keyring:
         another name, `CommitmentMismatch`.
         """
         rule = self._rule_of(ref.bucket)
-        if _STRENGTH[envelope.binding] < _STRENGTH[rule.binding] and envelope.binding not in rule.accept_bindings:
-            raise BindingRefused(
-                f"The object's key is bound by `{envelope.binding.value}`, which is weaker than this bucket's "
-                f"`{rule.binding.value}`; list it under accept_bindings to read such objects."
-            )
-        if rule.allowed_keys is not None and envelope.key_id not in rule.allowed_keys:
-            raise KeyAccessRefused(f"The configuration does not allow the key {envelope.key_id} in this bucket.")
+        _check_binding(envelope, rule)
+        await self._check_allowed(envelope.key_id, rule)
         key = await self._opened(envelope, ref)
         key.check_commitment(envelope.commitment)
         return key
 
     async def _opened(self, envelope: Envelope, ref: ObjectRef) -> DataKey:
+        if envelope.wrapped_kek is not None:
+            raise EnvelopeRejected("The object's key is wrapped by a bucket key, which this release does not open.")
         context = _context(envelope, ref)
-        cache_key = _cache_key(envelope, context)
-        kept = self._kept.get(cache_key)
-        if kept is not None and self._clock.now() < kept.until:
-            self._kept.move_to_end(cache_key)
-            return kept.key
-        running = self._opening.get(cache_key)
-        if running is not None:
-            return await asyncio.shield(running)
-        return await self._open_once(cache_key, envelope, ref, context)
+        wrapped = WrappedKey(key_id=envelope.key_id, blob=envelope.wrapped_key)
+        digest = wrap_digest(wrapped, context)
+        while True:
+            kept = self._kept.get(digest)
+            self._observer.count("unwrap_cache_total", result="miss" if kept is None else "hit")
+            if kept is not None:
+                return kept
+            running = self._opening.get(digest)
+            if running is None:
+                return await self._open_once(digest, self._unwrap(envelope, ref, wrapped, context))
+            try:
+                return await asyncio.shield(running)
+            except _Abandoned:
+                continue  # whoever asked was cancelled: ask again
 
-    async def _open_once(self, cache_key: bytes, envelope: Envelope, ref: ObjectRef, context: WrapContext) -> DataKey:
+    async def _open_once(self, digest: bytes, unwrapping: Awaitable[DataKey]) -> DataKey:
         """Ask the KMS, once for all that wait for the same key."""
         outcome: asyncio.Future[DataKey] = asyncio.get_running_loop().create_future()
-        outcome.add_done_callback(_retrieve)
-        self._opening[cache_key] = outcome
+        self._opening[digest] = outcome
         try:
-            key = await self._unwrap(envelope, ref, context)
+            key = await unwrapping
         except BaseException as error:
-            # Those who wait must not wait for ever; a cancelled leader leaves them an error that they may retry.
-            outcome.set_exception(error if isinstance(error, Exception) else KeyServiceError())
+            outcome.set_exception(error if isinstance(error, Exception) else _Abandoned())
+            outcome.exception()  # seen: it is raised here, whether or not anybody waits
             raise
         else:
             outcome.set_result(key)
-            self._keep(cache_key, key)
+            self._kept.put(digest, key)
             return key
         finally:
-            del self._opening[cache_key]
+            del self._opening[digest]
 
-    async def _unwrap(self, envelope: Envelope, ref: ObjectRef, context: WrapContext) -> DataKey:
-        wrapped = WrappedKey(key_id=envelope.key_id, blob=envelope.wrapped_key)
+    async def _unwrap(self, envelope: Envelope, ref: ObjectRef, wrapped: WrappedKey, context: WrapContext) -> DataKey:
         try:
             raw = await self._counted("unwrap", self._kms.unwrap(wrapped, context))
             return DataKey(raw, envelope.suite)
         except WrappedKeyRejected as cause:
             if envelope.binding is not Binding.NONE and envelope.place != place_of(ref.bucket, ref.key):
-                raise WrongPlace from cause
+                raise WrongPlace(
+                    "The object's key does not open here, and its envelope was written for another name: it was moved "
+                    f"or copied behind the proxy, while its key is bound to its name (`{envelope.binding.value}`)."
+                ) from cause
             raise
         except ValueError as cause:
             raise WrappedKeyRejected from cause
 
     async def _allowed_key(self, decision: EncryptionDecision, ref: ObjectRef) -> str:
-        """Return the CMK's canonical id. Raises `KeyAccessRefused`."""
-        allowed = self._rule_of(ref.bucket).allowed_keys
-        if allowed is None:
+        """Return the id or alias to ask the KMS for. Raises `KeyAccessRefused`."""
+        rule = self._rule_of(ref.bucket)
+        if rule.allowed_keys is None or decision.key_id in rule.allowed_keys:
             return decision.key_id
         key_id = (await self._counted("describe", self._kms.describe(decision.key_id))).key_id
-        if key_id not in allowed:
-            raise KeyAccessRefused(f"The configuration does not allow the key {key_id} in this bucket.")
+        await self._check_allowed(key_id, rule)
         return key_id
 
+    async def _check_allowed(self, key_id: str, rule: EncryptionRule) -> None:
+        """Raise `KeyAccessRefused` unless the configuration names the CMK, by its id or by an alias."""
+        if rule.allowed_keys is None or key_id in rule.allowed_keys:
+            return
+        for alias in sorted(name for name in rule.allowed_keys if name.startswith("alias/")):
+            if await self._target(alias) == key_id:
+                return
+        raise KeyAccessRefused(f"The configuration does not allow the key {key_id} in this bucket.")
+
+    async def _target(self, alias: str) -> str | None:
+        known = self._aliases.get(alias)
+        if known is None:
+            try:
+                known = (await self._counted("describe", self._kms.describe(alias))).key_id
+            except KeyNotFound:
+                return None
+            self._aliases.put(alias, known)
+        return known
+
     async def _counted(self, operation: str, call: Awaitable[T]) -> T:
+        began = self._clock.now()
         try:
             result = await call
         except KeyServiceError:
             self._observer.count("kms_calls_total", operation=operation, result="error")
             raise
+        finally:
+            seconds = (self._clock.now() - began).total_seconds()
+            self._observer.observe("kms_seconds", max(0.0, seconds), operation=operation)
         self._observer.count("kms_calls_total", operation=operation, result="ok")
         return result
 
-    def _keep(self, cache_key: bytes, key: DataKey) -> None:
-        if not self._capacity:
-            return
-        self._kept[cache_key] = _Kept(key, self._clock.now() + self._lifetime)
-        self._kept.move_to_end(cache_key)
-        while len(self._kept) > self._capacity:
-            self._kept.popitem(last=False)
+
+class _Abandoned(Exception):
+    """The request that was asking the KMS for others as well has gone."""
+
+
+def _check_binding(envelope: Envelope, rule: EncryptionRule) -> None:
+    is_weaker = _STRENGTH[envelope.binding] < _STRENGTH[rule.binding]
+    if is_weaker and envelope.binding not in rule.accept_bindings:
+        raise BindingRefused(
+            f"The object's key is bound by `{envelope.binding.value}`, which is weaker than this bucket's "
+            f"`{rule.binding.value}`; list it under accept_bindings to read such objects."
+        )
 
 
 def _bare_envelope(decision: EncryptionDecision, ref: ObjectRef, layout: Layout) -> Envelope:
@@ -192,18 +229,3 @@ def _context(envelope: Envelope, ref: ObjectRef) -> WrapContext:
         key=ref.key,
         caller=envelope.caller_context,
     )
-
-
-def _cache_key(envelope: Envelope, context: WrapContext) -> bytes:
-    """Return what stands for a wrap and everything it is bound to."""
-    digest = sha256()
-    for field in (envelope.key_id.encode(), envelope.wrapped_key, context.aad):
-        digest.update(len(field).to_bytes(4, "big"))
-        digest.update(field)
-    return digest.digest()
-
-
-def _retrieve(outcome: asyncio.Future[DataKey]) -> None:
-    """Mark an error as seen: whoever leads raises it itself."""
-    if not outcome.cancelled():
-        outcome.exception()

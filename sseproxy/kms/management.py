@@ -1,0 +1,152 @@
+"""Changes of CMKs: what creating, rotating and switching them off means, each inside one transaction of the caller's.
+
+Errors are those of the `Kms` port, in the words of the CMK's state.
+"""
+
+import re
+import secrets
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sseproxy.errors import (
+    InvalidArgument,
+    KeyDisabled,
+    KeyNotFound,
+    KeyPendingDeletion,
+    KeyPendingImport,
+    KeyStateRefused,
+)
+from sseproxy.kms.material import MATERIAL, material_hash, seal_material
+from sseproxy.kms.root_key import RootKey
+from sseproxy.kms.rows import KeyRow, KeyState, Origin, Rows
+
+_ALIAS = re.compile(r"alias/[A-Za-z0-9/_-]{1,249}")
+_SOONEST_DELETION, _LATEST_DELETION = 7, 30  # days, as the services have it
+
+
+def create_key(rows: Rows, root_key: RootKey, now: datetime, *, description: str, alias: str | None) -> KeyRow:
+    """Create a CMK with generated material, and let `alias` name it."""
+    if alias is not None:
+        _check_alias(alias)
+    row = KeyRow(
+        key_id=str(uuid.uuid4()),
+        state=KeyState.ENABLED,
+        origin=Origin.GENERATED,
+        description=description,
+        created=now.isoformat(),
+        current_version=0,
+    )
+    rows.add_key(row)
+    _add_version(rows, root_key, now, row.key_id, 1)
+    if alias is not None:
+        rows.set_alias(alias, row.key_id)
+    return existing_key(rows, row.key_id)
+
+
+def key_on_first_use(rows: Rows, root_key: RootKey, now: datetime, alias: str) -> KeyRow:
+    """Return the CMK that an alias names, created now unless another process was faster."""
+    target = rows.alias_target(alias)
+    if target is not None:
+        return existing_key(rows, target)
+    return create_key(rows, root_key, now, description=f"created on first use of {alias}", alias=alias)
+
+
+def rotate_key(rows: Rows, root_key: RootKey, now: datetime, key_id: str) -> KeyRow:
+    """Give a CMK new material, which new wraps use; what was wrapped under older material still opens."""
+    row = existing_key(rows, key_id)
+    check_usable(row)
+    if row.origin is not Origin.GENERATED:
+        raise InvalidArgument("A CMK with imported material cannot be rotated.", ArgumentName="KeyId")
+    _add_version(rows, root_key, now, row.key_id, row.current_version + 1)
+    rows.set_rotated(row.key_id, now.isoformat())
+    return existing_key(rows, row.key_id)
+
+
+def name_key(rows: Rows, alias: str, key_id: str) -> None:
+    """Let an alias name a CMK, whatever it named before."""
+    _check_alias(alias)
+    rows.set_alias(alias, existing_key(rows, key_id).key_id)
+
+
+def enable_key(rows: Rows, key_id: str) -> None:
+    """Let a disabled CMK be used again."""
+    _move(rows, key_id, KeyState.ENABLED, from_states={KeyState.DISABLED, KeyState.ENABLED})
+
+
+def disable_key(rows: Rows, key_id: str) -> None:
+    """Let a CMK neither wrap nor unwrap."""
+    _move(rows, key_id, KeyState.DISABLED, from_states={KeyState.DISABLED, KeyState.ENABLED})
+
+
+def schedule_deletion(rows: Rows, now: datetime, key_id: str, *, days: int) -> None:
+    """Let a CMK be deleted after 7 to 30 days. Until then it cannot be used, and the deletion can be cancelled."""
+    if not _SOONEST_DELETION <= days <= _LATEST_DELETION:
+        raise InvalidArgument(
+            "A CMK is deleted after 7 to 30 days.", ArgumentName="PendingWindowInDays", ArgumentValue=str(days)
+        )
+    states = {KeyState.DISABLED, KeyState.ENABLED, KeyState.PENDING_IMPORT}
+    _move(rows, key_id, KeyState.PENDING_DELETION, from_states=states, due=(now + timedelta(days=days)).isoformat())
+
+
+def cancel_deletion(rows: Rows, key_id: str) -> None:
+    """Take a deletion back. The CMK is disabled then, or waits for its material if it never had any."""
+    row = existing_key(rows, key_id)
+    has_material = rows.sealed_material(row.key_id, row.current_version) is not None
+    target = KeyState.DISABLED if has_material else KeyState.PENDING_IMPORT
+    _move(rows, key_id, target, from_states={KeyState.PENDING_DELETION})
+
+
+def existing_key(rows: Rows, key_id: str) -> KeyRow:
+    """Return a CMK by its id. Raises `KeyNotFound`."""
+    row = rows.key(key_id)
+    if row is None:
+        raise not_found(key_id)
+    return row
+
+
+def not_found(name: str) -> KeyNotFound:
+    """Return the error for an id or alias that is not there."""
+    return KeyNotFound(f"The key {name} does not exist.")
+
+
+def check_usable(row: KeyRow) -> None:
+    """Return if a CMK may wrap and unwrap, else raise what its state demands."""
+    if row.state is not KeyState.ENABLED:
+        raise _refusal(row)
+
+
+def _move(
+    rows: Rows, key_id: str, state: KeyState, *, from_states: Collection[KeyState], due: str | None = None
+) -> None:
+    row = existing_key(rows, key_id)
+    if row.state not in from_states:
+        raise _refusal(row)
+    rows.set_state(row.key_id, state, due)
+
+
+def _refusal(row: KeyRow) -> KeyStateRefused:
+    match row.state:
+        case KeyState.DISABLED:
+            return KeyDisabled()
+        case KeyState.PENDING_DELETION:
+            return KeyPendingDeletion()
+        case KeyState.PENDING_IMPORT:
+            return KeyPendingImport()
+        case KeyState.ENABLED:
+            return KeyStateRefused("The request was rejected because the key state is Enabled.")
+
+
+def _add_version(rows: Rows, root_key: RootKey, now: datetime, key_id: str, version: int) -> None:
+    material = secrets.token_bytes(MATERIAL)
+    sealed = seal_material(root_key, key_id, version, material)
+    rows.add_version(key_id, version, sealed, now.isoformat(), material_hash(key_id, material))
+
+
+def _check_alias(alias: str) -> None:
+    if _ALIAS.fullmatch(alias) is None:
+        raise InvalidArgument(
+            "An alias is `alias/` and 1 to 249 letters, digits, slashes, underscores and hyphens.",
+            ArgumentName="AliasName",
+            ArgumentValue=alias,
+        )
