@@ -301,6 +301,7 @@ def _answer(services: Services, request: Request, completed: Completed) -> Respo
             etag=completed.etag,
             url_encoded=request.query.get("encoding-type") == "url",
             checksum=checksum,
+            part_count=completed.attributes.part_count if completed.attributes is not None else None,
         )
     )
     headers = completed_headers(services.dialect, completed.envelope, completed.attributes, completed.etag)
