@@ -66,7 +66,7 @@ def _listed(*records: PartRecord) -> list[CompletedPart]:
 
 
 def test_an_empty_list_is_refused() -> None:
-    with pytest.raises(MalformedXml, match="^You must specify at least one part$"):
+    with pytest.raises(MalformedXml, match=r"^You must specify at least one part$"):
         check_order([])
 
 
