@@ -5,6 +5,6 @@ verification of signatures. Not for production: one process, no replication, no 
 """
 
 from sseproxy.store.app import serve_store
-from sseproxy.store.inspection import StoredFiles, locate_object
+from sseproxy.store.locate import StoredFiles, locate_object
 
 __all__ = ["StoredFiles", "locate_object", "serve_store"]

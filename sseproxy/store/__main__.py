@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from sseproxy.store.app import serve_store
+from sseproxy.store.files import StoreInUse
 
 ACCESS_KEY = "sseproxy-dev"
 SECRET_KEY = "sseproxy-dev-secret"  # noqa: S105 - the documented default of a server that is not for production
@@ -47,8 +48,11 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    uvloop.run(_run(_arguments(argv)))
+    """Serve until SIGTERM or SIGINT; exits with 1 where another process uses the directory."""
+    try:
+        uvloop.run(_run(_arguments(argv)))
+    except StoreInUse as problem:
+        sys.exit(str(problem))
 
 
 if __name__ == "__main__":

@@ -211,6 +211,8 @@ def _part_span(text: str, row: ObjectRow, metadata: Metadata, headers: CIMultiDi
     if metadata.parts:
         headers["x-amz-mp-parts-count"] = str(len(sizes))
     first, length = sum(sizes[: number - 1]), sizes[number - 1]
+    if not length and row.size:
+        raise Fault("InvalidRange", details={"RangeRequested": f"partNumber={text}", "ActualObjectSize": str(row.size)})
     return Span(first, length) if length else None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sseproxy.store.inspection import NoSuchObject, describe_object, locate_object, replace_body, replace_metadata
+from sseproxy.store.locate import NoSuchObject, describe_object, locate_object, replace_body, replace_metadata
 from tests.store.wire import Wire
 from tests.support.servers import Server
 
