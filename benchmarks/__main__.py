@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def _run_all(directory: Path, chosen: list[Scenario], *, quick: bool) -> list[Re
     with ExitStack() as running:
         backend = running.enter_context(running_store(directory))
         servers = [
-            Measured("direct", backend, _own_pid()),
+            Measured("direct", backend, os.getpid()),
             running.enter_context(running_nginx(directory, backend)),
             running.enter_context(running_proxy(directory, backend, etag="opaque")),
             running.enter_context(running_proxy(directory, backend, etag="md5")),
@@ -72,12 +73,6 @@ async def _measure_all(servers: list[Measured], chosen: list[Scenario], *, quick
             await load.close()
         await asyncio.sleep(0)
     return results
-
-
-def _own_pid() -> int:
-    import os
-
-    return os.getpid()
 
 
 def _commit() -> str:

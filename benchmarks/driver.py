@@ -1,7 +1,7 @@
 """The load: one asyncio client that sends signed S3 requests as fast as the other side takes them.
 
-It runs in the benchmark's own process, so its CPU time is never counted as a server's. Bodies are sent from and received
-into buffers that exist once; signatures are made with UNSIGNED-PAYLOAD, as the targets are stated for it.
+It runs in the benchmark's own process, so its CPU time is never counted as a server's. Bodies are sent from a buffer
+that exists once; signatures are made with UNSIGNED-PAYLOAD, as the targets are stated for it.
 """
 
 import asyncio
@@ -148,7 +148,7 @@ async def _blocks(size: int) -> AsyncIterator[memoryview]:
 
 
 async def run(work: Callable[[int], Awaitable[int]], *, requests: int, concurrency: int) -> Sample:
-    """Do `work(0)` … `work(requests - 1)`, `concurrency` at a time; `work` returns how many plaintext bytes it moved."""
+    """Do `work(0)` … `work(requests - 1)`, `concurrency` at a time; `work` returns the plaintext bytes it moved."""
     pending = iter(range(requests))
     sample = Sample(seconds=0.0)
 

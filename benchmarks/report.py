@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 
 from benchmarks.scenarios import MIB, Result
 
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402  # the backend has to be chosen first
+mpl.use("Agg")
+from matplotlib import pyplot  # the backend has to be chosen first
 
 _MD5_S_PER_GIB = 1.7
 
@@ -33,7 +33,8 @@ def write(results: Sequence[Result], directory: Path, *, commit: str, command: s
 def table(results: Sequence[Result]) -> str:
     """Return one row per scenario and server; ratios are to nginx in the same run."""
     rows = [
-        "| scenario | c | server | MiB/s | req/s | p50 ms | p99 ms | CPU s/GiB | × nginx | CPU s/1,000 req | RSS MiB | upstream/req | KMS/req |",
+        "| scenario | c | server | MiB/s | req/s | p50 ms | p99 ms | CPU s/GiB | x nginx | CPU s/1,000 req | RSS MiB "
+        "| upstream/req | KMS/req |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
@@ -50,7 +51,7 @@ def table(results: Sequence[Result]) -> str:
 
 def targets(results: Sequence[Result]) -> str:
     """Return how the run stands to the targets: 64 MiB objects, concurrency 16, CPU per GiB against nginx's."""
-    rows = ["| target | limit (CPU s/GiB) | reached | × nginx | met |", "|---|---|---|---|---|"]
+    rows = ["| target | limit (CPU s/GiB) | reached | x nginx | met |", "|---|---|---|---|---|"]
     for operation, server, extra in (
         ("GET", "sseproxy md5", 0.0), ("GET", "sseproxy opaque", 0.0),
         ("PUT", "sseproxy opaque", 0.0), ("PUT", "sseproxy md5", _MD5_S_PER_GIB),
@@ -61,7 +62,7 @@ def targets(results: Sequence[Result]) -> str:
             continue
         limit = 3.0 * nginx.cpu_s_per_gib + extra
         rows.append(
-            f"| {operation} 64 MiB, {server}: 3.0 × nginx{' + MD5' if extra else ''} | {limit:.2f} | "
+            f"| {operation} 64 MiB, {server}: 3.0 x nginx{' + MD5' if extra else ''} | {limit:.2f} | "
             f"{reached.cpu_s_per_gib:.2f} | {reached.cpu_s_per_gib / nginx.cpu_s_per_gib:.2f} | "
             f"{'yes' if reached.cpu_s_per_gib <= limit else 'no'} |"
         )
@@ -70,14 +71,20 @@ def targets(results: Sequence[Result]) -> str:
 
 def plot(results: Sequence[Result], path: Path) -> None:
     """Draw CPU seconds per GiB and throughput of the 1 MiB and 64 MiB rows at concurrency 16."""
-    chosen = [r for r in results if r.scenario.concurrency == 16 and r.scenario.operation in {"GET", "PUT"} and r.scenario.size >= MIB]
+    chosen = [
+        r
+        for r in results
+        if r.scenario.concurrency == 16 and r.scenario.operation in {"GET", "PUT"} and r.scenario.size >= MIB
+    ]
     labels = list(dict.fromkeys(result.scenario.label for result in chosen))
     servers = list(dict.fromkeys(result.server for result in chosen))
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4))
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4))
     for axis, field, title in zip(axes, ("cpu_s_per_gib", "throughput_mib_s"), ("CPU s per GiB", "MiB/s"), strict=True):
         for index, server in enumerate(servers):
             heights = [
-                next((getattr(r, field) or 0.0 for r in chosen if r.server == server and r.scenario.label == label), 0.0)
+                next(
+                    (getattr(r, field) or 0.0 for r in chosen if r.server == server and r.scenario.label == label), 0.0
+                )
                 for label in labels
             ]
             positions = [place + index * 0.2 for place in range(len(labels))]
@@ -87,13 +94,17 @@ def plot(results: Sequence[Result], path: Path) -> None:
     axes[0].legend()
     figure.tight_layout()
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 def _find(results: Sequence[Result], operation: str, server: str) -> Result | None:
     for result in results:
         scenario = result.scenario
-        if (scenario.operation, scenario.size, scenario.concurrency) == (operation, 64 * MIB, 16) and result.server == server:
+        if (scenario.operation, scenario.size, scenario.concurrency) == (
+            operation,
+            64 * MIB,
+            16,
+        ) and result.server == server:
             return result
     return None
 
@@ -110,4 +121,4 @@ def _ratio(result: Result, results: Sequence[Result]) -> float | None:
 
 
 def _show(value: float | None, digits: int = 2) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -4,9 +4,11 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,15 +79,17 @@ class Measured:
             return 0.0
         with urllib.request.urlopen(self.metrics, timeout=10) as answer:
             text = answer.read().decode()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if re.match(rf"(sseproxy_)?{name}[{{ ]", line))
+        return sum(
+            float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if re.match(rf"(sseproxy_)?{name}[{{ ]", line)
+        )
 
 
 @contextmanager
 def running_store(directory: Path) -> Iterator[str]:
     """Run the embedded store and give its endpoint."""
     command = [sys.executable, "-m", "sseproxy.store", "--listen", "127.0.0.1:0", "--data", str(directory / "store")]
-    with _running(command, directory / "store.log") as (_, log):
-        yield _wait_for(log, 1)[0]
+    with _running(command, directory / "store.log") as (process, log):
+        yield _wait_for(log, process)[0]
 
 
 @contextmanager
@@ -138,15 +142,13 @@ root_key_file = "{root_key}"
     )
     command = [sys.executable, "-m", "sseproxy", "serve", "--config", str(config)]
     with _running(command, home / "out.log") as (process, log):
-        addresses = _wait_for(log, 1)
+        addresses = _wait_for(log, process)
         data = next(address for address in addresses if not address.endswith(f":{admin}"))
         yield Measured(f"sseproxy {etag}", data, process.pid, f"http://127.0.0.1:{admin}/metrics")
 
 
 def free_port() -> int:
     """Return a port that is free now."""
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -157,7 +159,11 @@ def free_port() -> int:
 def _running(command: list[str], log: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
     try:
         yield process, log
@@ -170,12 +176,15 @@ def _running(command: list[str], log: Path) -> Iterator[tuple[subprocess.Popen[b
             process.wait()
 
 
-def _wait_for(log: Path, count: int) -> list[str]:
+def _wait_for(log: Path, process: subprocess.Popen[bytes]) -> list[str]:
+    """Return the addresses that a server names in the line that says it is ready."""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if "listening" in line or "ready" in line]
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = [
+            line for line in log.read_text(errors="replace").splitlines() if "listening" in line or "ready" in line
+        ]
         found = [address for line in lines for address in _READY.findall(line)]
-        if len(found) >= count:
+        if found:
             return found
         time.sleep(0.05)
     raise ServerFailed(log.read_text(errors="replace"))
