@@ -1,65 +1,92 @@
-"""Who signed a request, and whether the signature holds (S3 dossier §3.8; OSS dossier §4)."""
+"""Who sends a request, in which dialect, and whether that holds."""
 
-import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from sseproxy.errors import AccessRefused, InvalidRequest, UnknownAccessKey
+from sseproxy.dialect import DIALECTS, tell_dialect
+from sseproxy.dialect.base import Dialect
+from sseproxy.errors import AccessRefused, InvalidRequest, UnknownAccessKey, WrongDialect
 from sseproxy.ports import Clock
 from sseproxy.settings import ClientsSettings
-from sseproxy.signing import Claim, Scheme, SignedRequest, Verified, verify
+from sseproxy.signing import Claim, Scheme, SignedRequest, Verified, find_claim, verify
 
-_SIGV2_REFUSED = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+_SIGV2 = frozenset({Scheme.AWS_V2, Scheme.AWS_V2_QUERY})
+_SIGV2_OFF = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+_ACCESS_KEY_DETAIL: Mapping[str, str] = MappingProxyType({"s3": "AWSAccessKeyId", "oss": "OSSAccessKeyId"})
+_SPOKEN: Mapping[str, str] = MappingProxyType({"s3": "the S3 protocol", "oss": "the Alibaba Cloud OSS protocol"})
+# How a signature begins that cannot be read any further, so that even then the client is answered in its own words.
+_AUTHORIZATIONS = (("AWS", "s3"), ("OSS", "oss"))
+_SIGNED_QUERIES = (
+    ("x-amz-algorithm", "s3"),
+    ("x-amz-credential", "s3"),
+    ("x-amz-signature", "s3"),
+    ("x-oss-signature", "oss"),
+    ("ossaccesskeyid", "oss"),
+    ("awsaccesskeyid", "s3"),
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """An access key that signed, or "" where nobody did and that is allowed."""
+    """Whoever sent a request. `verified` is None for an unsigned one."""
 
+    dialect: Dialect
     principal: str
     verified: Verified | None
 
+    @property
+    def claim(self) -> Claim | None:
+        """What was claimed and holds."""
+        return None if self.verified is None else self.verified.claim
+
 
 class Authenticator:
-    """Verifies claims with the configured credentials."""
+    """Tells dialects and verifies signatures. `served` are the names of the dialects that this endpoint speaks."""
 
-    def __init__(self, settings: ClientsSettings, clock: Clock) -> None:
-        self._secrets: Mapping[str, str] = {
-            client.access_key: client.secret_key.get_secret_value() for client in settings.credentials
-        }
-        self._settings = settings
+    def __init__(self, clients: ClientsSettings, served: Collection[str], unsigned_dialect: str, clock: Clock) -> None:
+        self._clients = clients
+        self._secrets = {client.access_key: client.secret_key for client in clients.credentials}
+        self._served = served
+        self._unsigned_dialect = unsigned_dialect
         self._clock = clock
-        # Unknown keys are verified too, with a secret that nobody has: how long a refusal takes tells nothing.
-        self._nobodys_secret = secrets.token_hex(20)
 
-    def identify(self, claim: Claim | None, request: SignedRequest) -> Caller:
-        """Return who makes a request. Raises `AccessRefused` and what `signing.verify` raises."""
+    def guess_dialect(self, headers: Mapping[str, str], query: Collection[str]) -> Dialect:
+        """Return the dialect to answer in, from how the request looks; never raises."""
+        authorization = headers.get("Authorization", "")
+        names = {name.lower() for name in query}
+        looks = [name for prefix, name in _AUTHORIZATIONS if authorization.startswith(prefix)]
+        looks += [name for parameter, name in _SIGNED_QUERIES if parameter in names]
+        return tell_dialect(looks[0] if looks else None, headers, query, self._unsigned_dialect)
+
+    def authenticate(self, request: SignedRequest, dialect: Dialect) -> Caller:
+        """Verify the request; `dialect` is the one that it speaks if it is not signed.
+
+        Raises `WrongDialect` for one that is not served, what `find_claim` and `verify` raise, `UnknownAccessKey`,
+        `InvalidRequest` for a way of signing that is switched off, and `AccessRefused` for no signature at all.
+        """
+        claim = find_claim(request)
+        if claim is not None:
+            dialect = DIALECTS[claim.scheme.dialect]
+        if dialect.name not in self._served:
+            spoken = " and ".join(_SPOKEN[name] for name in sorted(self._served))
+            raise WrongDialect(f"This endpoint speaks {spoken}; your request is signed or marked for another one.")
         if claim is None:
-            if not self._settings.trust_unsigned:
+            if not self._clients.trust_unsigned:
                 raise AccessRefused
-            return Caller("", None)
-        if claim.scheme in {Scheme.AWS_V2, Scheme.AWS_V2_QUERY} and not self._settings.allow_sigv2:
-            raise InvalidRequest(_SIGV2_REFUSED)
+            return Caller(dialect=dialect, principal="", verified=None)
+        return Caller(dialect=dialect, principal=claim.access_key, verified=self._verify(claim, request))
+
+    def _verify(self, claim: Claim, request: SignedRequest) -> Verified:
+        if claim.scheme in _SIGV2 and not self._clients.allow_sigv2:
+            raise InvalidRequest(_SIGV2_OFF)
         secret = self._secrets.get(claim.access_key)
-        try:
-            verified = verify(
-                claim,
-                request,
-                self._nobodys_secret if secret is None else secret,
-                self._clock.now(),
-                max_skew_s=self._settings.max_clock_skew,
-            )
-        except AccessRefused as cause:
-            if secret is None:
-                raise unknown_key(claim) from cause
-            raise
         if secret is None:
-            raise unknown_key(claim)
-        return Caller(claim.access_key, verified)
-
-
-def unknown_key(claim: Claim) -> UnknownAccessKey:
-    """Return the error for an access key that is not configured, with the dialect's element."""
-    if claim.scheme.dialect == "oss":
-        return UnknownAccessKey(OSSAccessKeyId=claim.access_key)
-    return UnknownAccessKey(AWSAccessKeyId=claim.access_key)
+            raise UnknownAccessKey(**{_ACCESS_KEY_DETAIL[claim.scheme.dialect]: claim.access_key})
+        return verify(
+            claim,
+            request,
+            secret.get_secret_value(),
+            self._clock.now(),
+            max_skew_s=self._clients.max_clock_skew,
+        )

@@ -1,179 +1,66 @@
-"""The plaintext body of a request: read without joining, de-chunked, its hash and signatures verified on the way.
+"""The one place that reads a request's body from its connection.
 
-Which form a body has is told by `x-amz-content-sha256` alone (S3 dossier §3.4). An unknown form is refused: passing it
-on would store framing as data.
+Nothing is read, and no `100 Continue` is sent, before somebody asks for the first buffer: a request that is refused
+for its head never uploads anything.
 """
 
 import asyncio
-import hmac
-import re
-from collections.abc import Mapping
-from concurrent.futures import Executor
-from contextlib import aclosing
-from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
-from sseproxy.errors import (
-    IncompleteBody,
-    InvalidArgument,
-    InvalidRequest,
-    MissingContentLength,
-    PayloadHashMismatch,
-    RequestTimeout,
-    UnsupportedFeature,
-)
+from sseproxy.errors import IncompleteBody, RequestTimeout
 from sseproxy.exchange import Body
-from sseproxy.model import ChecksumAlgorithm
-from sseproxy.operations.pump import BackgroundDigests, pump
-from sseproxy.signing import UNSIGNED_PAYLOAD, ChunkSigner, Scheme, Verified
-from sseproxy.stage import Buffer
-from sseproxy.wire.aws_chunked import AwsChunkedDecoder, check_trailer_names
-from sseproxy.wire.digests import Digests
-from sseproxy.wire.headers import parse_tokens
+from sseproxy.server.framing import Framing
 
-_HEADER = "x-amz-content-sha256"
-_UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-_SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-_SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-_ECDSA = ("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER")
-_STREAMING = frozenset({_UNSIGNED_TRAILER, _SIGNED, _SIGNED_TRAILER})
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_UNKNOWN = (
-    f"{_HEADER} must be {UNSIGNED_PAYLOAD}, {_UNSIGNED_TRAILER}, {_SIGNED}, {_SIGNED_TRAILER}, {_ECDSA[0]}, "
-    f"{_ECDSA[1]} or a valid sha256 value."
-)
+MOST_DRAINED = 256 * 1024  # bytes of a body that nobody wants and that are read so that the connection can go on
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-@dataclass(slots=True)
-class Counted:
-    """How many bytes of a body came over the wire so far."""
+class ClientBody:
+    """The bytes of one request's body as they come over the wire. `received` counts them."""
 
-    bytes_in: int = 0
+    def __init__(self, raw: web.BaseRequest, framing: Framing, timeout_s: float) -> None:
+        self._raw = raw
+        self._framing = framing
+        self._timeout_s = timeout_s
+        self._awaits_continue = framing.awaits_continue
+        self.received = 0
 
+    @property
+    def may_be_left_unread(self) -> bool:
+        """Whether the next request can be found behind the rest of this body with little effort."""
+        if self._raw.content.is_eof():
+            return True
+        length = self._framing.length
+        return length is not None and length <= MOST_DRAINED and not self._awaits_continue
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plain:
-    """A request's plaintext: the body, its announced length, and where its trailers will be."""
+    async def read(self) -> Body:
+        """Yield what has arrived, as soon as anything has, without copying it where one buffer has.
 
-    body: Body
-    length: int | None
-    decoder: AwsChunkedDecoder | None = None
-
-    def trailers(self) -> Mapping[str, str]:
-        """Return the trailers by lower-case name; complete once the body has ended."""
-        return {} if self.decoder is None else self.decoder.trailers
-
-
-def plain_body(
-    request: web.BaseRequest,
-    verified: Verified | None,
-    raw: Body,
-    pool: Executor,
-    *,
-    is_object: bool,
-    chunked_allowed: bool,
-) -> Plain:
-    """Return the plaintext of `raw`, the body as it comes over the wire.
-
-    `is_object` says whether the operation stores the body as an object or part: only then may it be aws-chunked.
-    Raises `InvalidArgument`, `InvalidRequest`, `UnsupportedFeature`, `MissingContentLength`.
-    """
-    form = _form(request, verified)
-    length = _content_length(request)
-    if form in _ECDSA:
-        raise UnsupportedFeature(f"The chunk encoding algorithm {form} is not supported.", Header=_HEADER)
-    if form in _STREAMING:
-        if not is_object:
-            raise InvalidRequest("The value of x-amz-content-sha256 header is invalid.")
-        return _decoded(request, verified, raw, form)
-    if length is None and request.body_exists and not chunked_allowed:
-        raise MissingContentLength
-    if form is not None and form != UNSIGNED_PAYLOAD:
-        if not _SHA256.fullmatch(form):
-            raise InvalidArgument(_UNKNOWN, ArgumentName=_HEADER, ArgumentValue=form)
-        return Plain(body=_hashed(raw, form, pool), length=length)
-    return Plain(body=raw, length=length)
-
-
-async def wire_body(request: web.BaseRequest, timeout_s: float, counted: Counted) -> Body:
-    """Yield the body as it lies in the receive buffers, nothing joined.
-
-    `100 Continue` is sent when the first bytes are asked for: a request that is refused never gets one. Raises
-    `RequestTimeout` after `timeout_s` seconds of silence, `IncompleteBody` where the client goes away.
-    """
-    if is_waiting(request):
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
-    while True:
+        Raises `RequestTimeout` when the client falls silent, `IncompleteBody` when it goes away or sends nonsense.
+        """
+        if not self._framing.has_body:
+            return
+        content = self._raw.content
         try:
-            async with asyncio.timeout(timeout_s):
-                data, _ = await request.content.readchunk()
+            await self._continue()
+            while True:
+                async with asyncio.timeout(self._timeout_s):
+                    data = await content.readany()
+                if not data:
+                    return
+                self.received += len(data)
+                yield data
         except TimeoutError as cause:
             raise RequestTimeout from cause
-        except (web.RequestPayloadError, ConnectionError) as cause:
+        except (web.RequestPayloadError, HttpProcessingError, ConnectionError) as cause:
             raise IncompleteBody from cause
-        if not data:
-            if request.content.at_eof():
-                return
-            continue
-        counted.bytes_in += len(data)
-        yield data
 
-
-def is_waiting(request: web.BaseRequest) -> bool:
-    """Whether the client waits for `100 Continue` before it sends its body."""
-    return request.headers.get("Expect", "").strip().lower() == "100-continue" and request.version >= (1, 1)
-
-
-def _form(request: web.BaseRequest, verified: Verified | None) -> str | None:
-    """Return the announced form of the payload, None where nothing is announced."""
-    announced = request.headers.get(_HEADER)
-    if verified is not None and verified.claim.scheme is Scheme.AWS_V4 and announced is None:
-        raise InvalidRequest(f"Missing required header for this request: {_HEADER}")
-    if verified is not None and verified.claim.scheme is Scheme.AWS_V4_QUERY:
-        return verified.claim.payload_hash
-    return announced
-
-
-def _content_length(request: web.BaseRequest) -> int | None:
-    if not request.body_exists and "Transfer-Encoding" not in request.headers:
-        return 0
-    return request.content_length
-
-
-def _decoded(request: web.BaseRequest, verified: Verified | None, raw: Body, form: str) -> Plain:
-    text = request.headers.get("x-amz-decoded-content-length", "")
-    if not text.isascii() or not text.isdigit():
-        raise MissingContentLength
-    names = parse_tokens(request.headers.get("x-amz-trailer"))
-    check_trailer_names(names)
-    signer = None
-    if form != _UNSIGNED_TRAILER:
-        if verified is None or verified.claim.scheme is not Scheme.AWS_V4:
-            raise InvalidRequest("The value of x-amz-content-sha256 header is invalid.")
-        signer = ChunkSigner.after(verified)
-    decoder = AwsChunkedDecoder(
-        signer=signer,
-        trailer_names=names if form != _SIGNED else (),
-        decoded_length=int(text),
-        is_trailing=form != _SIGNED,
-    )
-    return Plain(body=pump(raw, decoder), length=int(text), decoder=decoder)
-
-
-async def _hashed(raw: Body, expected: str, pool: Executor) -> Body:
-    """Yield a body, its last buffer only after its SHA-256 has been compared. Raises `PayloadHashMismatch`."""
-    digests = BackgroundDigests(Digests(md5=False, crc64=False, algorithms=frozenset({ChecksumAlgorithm.SHA256})), pool)
-    held: Buffer | None = None
-    async with aclosing(raw):
-        async for data in raw:
-            await digests.update(data)
-            if held is not None:
-                yield held
-            held = data
-        computed = (await digests.finish()).checksum(ChecksumAlgorithm.SHA256).hex()
-    if not hmac.compare_digest(computed, expected):
-        raise PayloadHashMismatch(ClientComputedContentSHA256=expected, S3ComputedContentSHA256=computed)
-    if held is not None:
-        yield held
+    async def _continue(self) -> None:
+        if self._awaits_continue:
+            self._awaits_continue = False
+            if not self._raw.content.is_eof():
+                await self._raw.writer.write(_CONTINUE)
+                self._raw.writer.output_size = 0  # counts the answer, which has not begun

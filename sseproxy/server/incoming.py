@@ -1,88 +1,103 @@
-"""From aiohttp's request to the facts that the core works with. Nothing is normalised.
+"""From an aiohttp request to `exchange.Request`: everything that is known before the body is read."""
 
-Names and signatures depend on the raw target: `//`, `%2F`, `..` and `+` stay what they are (S3 dossier §8.6, §8.9).
-"""
-
-import ipaddress
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from sseproxy.errors import InvalidArgument, MalformedPath, UnsupportedFeature
-from sseproxy.signing import SignedRequest, decode_path, parse_query, without_authentication
+from sseproxy.dialect.base import Dialect, Operation
+from sseproxy.exchange import Request, header_text
+from sseproxy.server.authenticate import Caller
+from sseproxy.server.body import ClientBody
+from sseproxy.server.framing import Framing, decoded_length
+from sseproxy.server.payload_form import payload_form
+from sseproxy.server.plaintext import check_hash_of_nothing, plaintext_of
+from sseproxy.server.target import Target
+from sseproxy.signing import AUTH_QUERY_NAMES, SignedRequest, parse_query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What a request line and Host name."""
+class Head:
+    """A request's head in text that can be signed, looked up and sent on."""
 
-    raw_path: str
-    raw_query: str
-    bucket: str | None
-    raw_key: str
+    method: str
+    target: Target
+    listed: Sequence[tuple[str, str]]  # headers in order
+    headers: CIMultiDictProxy[str]
+    query: CIMultiDictProxy[str]  # decoded once, authentication removed
 
     @property
-    def key(self) -> str | None:
-        """The key, decoded exactly once; None on bucket and service level."""
-        return decode_path(self.raw_key) if self.raw_key else None
+    def signed_request(self) -> SignedRequest:
+        """What a signature can cover."""
+        return SignedRequest(
+            method=self.method,
+            raw_path=self.target.raw_path,
+            raw_query=self.target.raw_query,
+            headers=self.listed,
+            bucket=self.target.bucket,
+            raw_key=self.target.raw_key,
+        )
+
+    def operation(self, dialect: Dialect) -> Operation:
+        """Return what the request asks for; raises what the dialect's router does."""
+        return dialect.route(self.method, self.target.bucket, self.target.key, self.query, self.headers)
 
 
-def read_target(raw_target: str, host: str, domains: Sequence[str]) -> Target:
-    """Take a request target apart. Raises `MalformedPath` for anything that is no path on this server."""
-    if not raw_target.startswith("/"):
-        raise MalformedPath
-    raw_path, _, raw_query = raw_target.partition("?")
-    bucket = bucket_in_host(host, domains)
-    if bucket is not None:
-        return Target(raw_path=raw_path, raw_query=raw_query, bucket=bucket, raw_key=raw_path[1:])
-    first, _, raw_key = raw_path[1:].partition("/")
-    return Target(raw_path=raw_path, raw_query=raw_query, bucket=decode_path(first) if first else None, raw_key=raw_key)
+def header_list(raw: web.BaseRequest) -> list[tuple[str, str]]:
+    """Return all headers in order."""
+    return [(header_text(name), header_text(value)) for name, value in raw.raw_headers]
 
 
-def bucket_in_host(host: str, domains: Sequence[str]) -> str | None:
-    """Return the bucket of a virtual-hosted style request, None where the path has it."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
-    name = name.lower().rstrip(".")
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        pass
-    else:
-        return None
-    for domain in domains:
-        suffix = "." + domain.lower().strip(".")
-        if name.endswith(suffix) and len(name) > len(suffix):
-            return name[: -len(suffix)]
-    return None
-
-
-def signed_request(request: web.BaseRequest, target: Target) -> SignedRequest:
-    """Return the facts that a signature can cover, headers as they were received."""
-    headers = [
-        (name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in request.raw_headers
-    ]
-    return SignedRequest(
-        method=request.method,
-        raw_path=target.raw_path,
-        raw_query=target.raw_query,
-        headers=headers,
-        bucket=target.bucket,
-        raw_key=target.raw_key,
+def read_head(method: str, target: Target, listed: Sequence[tuple[str, str]]) -> Head:
+    """Put a head together."""
+    query = CIMultiDict(
+        (name, value or "") for name, value in parse_query(target.raw_query) if name.lower() not in AUTH_QUERY_NAMES
+    )
+    return Head(
+        method=method,
+        target=target,
+        listed=listed,
+        headers=CIMultiDictProxy(CIMultiDict(listed)),
+        query=CIMultiDictProxy(query),
     )
 
 
-def decoded_query(raw_query: str) -> CIMultiDictProxy[str]:
-    """Return the query decoded once, without authentication; `+` is a blank."""
-    pairs = parse_query(without_authentication(raw_query))
-    return CIMultiDictProxy(CIMultiDict((name, value or "") for name, value in pairs))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A request whose sender is known, on its way to the operations."""
+
+    head: Head
+    caller: Caller
+    operation: Operation
+    framing: Framing
+    request_id: str
+    secure: bool
 
 
-def check_framing(request: web.BaseRequest) -> None:
-    """Refuse what the HTTP parser lets through but nobody should send (S3 dossier §8.8)."""
-    coding = request.headers.get("Transfer-Encoding")
-    if coding is not None and coding.strip().lower() != "chunked":
-        raise UnsupportedFeature(Header="Transfer-Encoding")
-    if len(request.headers.getall("Host", ())) > 1:
-        raise InvalidArgument("The request has more than one Host.", ArgumentName="Host")
+def build_request(arrival: Arrival, wire: ClientBody, pool: Executor) -> Request:
+    """Return the request as operations see it. Raises what is wrong with the announced form of the body."""
+    head, caller, framing = arrival.head, arrival.caller, arrival.framing
+    form = payload_form(caller.claim, head.headers, arrival.operation)
+    if not framing.has_body and not form.framed:
+        check_hash_of_nothing(form)
+    length = decoded_length(head.headers) if form.framed else framing.length
+    plaintext = plaintext_of(wire.read(), form, head.headers, length, caller.verified, pool)
+    return Request(
+        method=head.method,
+        raw_path=head.target.raw_path,
+        raw_query=head.target.raw_query,
+        headers=head.headers,
+        query=head.query,
+        bucket=head.target.bucket,
+        key=head.target.key,
+        raw_key=head.target.raw_key,
+        body=plaintext.body,
+        content_length=length,
+        principal=caller.principal,
+        request_id=arrival.request_id,
+        secure=arrival.secure,
+        signed=caller.verified is not None,
+        trailers=plaintext.trailers,
+    )
