@@ -22,15 +22,22 @@ class Answer:
 
 
 def sign(
-    server: Server, method: str, target: str, headers: dict[str, str] | None = None, *, payload: str = "UNSIGNED-PAYLOAD"
+    server: Server,
+    method: str,
+    target: str,
+    headers: dict[str, str] | None = None,
+    *,
+    payload: str = "UNSIGNED-PAYLOAD",
 ) -> dict[str, str]:
     """Return `headers` with a SigV4 signature for `target` (path and query as they go over the wire)."""
-    request = AWSRequest(method=method, url=server.url + target, headers={**(headers or {}), "x-amz-content-sha256": payload})
+    request = AWSRequest(
+        method=method, url=server.url + target, headers={**(headers or {}), "x-amz-content-sha256": payload}
+    )
     request.context["payload_signing_enabled"] = False
     auth = S3SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "s3", REGION)
     auth.payload = lambda _request: payload  # type: ignore[method-assign]  # the value is what we test
     auth.add_auth(request)
-    return {name: str(value) for name, value in request.headers.items()} | {"x-amz-content-sha256": payload}
+    return {name: str(value) for name, value in request.headers.items()}
 
 
 def head_bytes(server: Server, method: str, target: str, headers: dict[str, str]) -> bytes:
@@ -46,7 +53,9 @@ def signed_put_head(server: Server, target: str, *, length: int) -> bytes:
     return head_bytes(server, "PUT", target, {**headers, "Content-Length": str(length)})
 
 
-def exchange(server: Server, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
+def exchange(
+    server: Server, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b""
+) -> Answer:
     """Send one request as given over plain HTTP and read the whole answer."""
     with socket.create_connection((server.host, server.port), timeout=60) as connection:
         connection.sendall(head_bytes(server, method, target, {"Connection": "close", **(headers or {})}) + body)
