@@ -12,6 +12,8 @@ from sseproxy.operations.pump import BackgroundDigests
 from sseproxy.stage import Buffer
 from sseproxy.wire.digests import Digests
 
+_SLOW = frozenset({ChecksumAlgorithm.SHA1, ChecksumAlgorithm.SHA256})
+
 
 def _no_trailers() -> Mapping[str, str]:
     return {}
@@ -37,7 +39,8 @@ class BodyCheck:
         self._algorithms = frozenset(algorithms) | own
         self._md5 = md5 or assertions.content_md5 is not None
         digests = Digests(md5=self._md5, crc64=True, algorithms=self._algorithms)
-        self._digests = BackgroundDigests(digests, pool)
+        quick = not self._md5 and not self._algorithms & _SLOW
+        self._digests = BackgroundDigests(digests, pool, quick=quick)
         self._assertions = assertions
         self._trailers = trailers
         self.plaintext_size = 0  # added so far

@@ -40,20 +40,25 @@ async def pump(source: Body, stage: Stage) -> Body:
 class BackgroundDigests:
     """Digests of a body, computed in threads while the loop goes on.
 
-    At most one batch is with a thread and one is being collected, so what waits here stays below twice
-    `DIGEST_BATCH` plus one buffer; who feeds faster than digests are made waits in `update`. The buffers handed
-    in must not change any more.
+    Where they are quick (CRCs alone run at several GB/s) they are computed in place: a hop to a thread would cost
+    more than it saves. Else at most one batch is with a thread and one is being collected, so what waits here stays
+    below twice `DIGEST_BATCH` plus one buffer; who feeds faster than digests are made waits in `update`. The buffers
+    handed in must not change any more.
     """
 
-    def __init__(self, digests: Digests, pool: Executor) -> None:
+    def __init__(self, digests: Digests, pool: Executor, *, quick: bool = False) -> None:
         self._digests = digests
         self._pool = pool
+        self._quick = quick
         self._waiting: list[Buffer] = []
         self._waiting_bytes = 0
         self._running: asyncio.Future[None] | None = None
 
     async def update(self, data: Buffer) -> None:
         """Take the next bytes."""
+        if self._quick:
+            self._digests.update(data)
+            return
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         if self._waiting_bytes >= DIGEST_BATCH:

@@ -134,3 +134,23 @@ async def test_what_is_short_never_goes_to_a_thread(size: int, jobs: int) -> Non
 
 async def test_a_function_can_be_sent_to_a_thread(pool: ThreadPoolExecutor) -> None:
     assert await in_thread(pool, threading.get_ident) != threading.get_ident()
+
+
+async def test_quick_digests_never_go_to_a_thread() -> None:
+    pool = CountingPool()
+    background = BackgroundDigests(Digests(md5=False, crc64=True), pool, quick=True)
+
+    for _ in range(3):
+        await background.update(b"123" * DIGEST_BATCH)
+    await background.finish()
+
+    assert pool.jobs == 0
+
+
+async def test_quick_digests_are_those_of_the_bytes() -> None:
+    background = BackgroundDigests(Digests(md5=False, crc64=True), CountingPool(), quick=True)
+
+    for data in (b"1234", b"", b"56789"):
+        await background.update(data)
+
+    assert (await background.finish()).crc64 == 0x995DC9BBDF1939FA
