@@ -11,7 +11,7 @@ import matplotlib as mpl
 from benchmarks.scenarios import MIB, Result
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  # the backend has to be chosen first
+from matplotlib import pyplot as plt  # the backend has to be chosen first
 
 _MD5_S_PER_GIB = 1.7
 
