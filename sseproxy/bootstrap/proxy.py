@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import AsyncGenerator, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from functools import partial
 
 from sseproxy.bootstrap.adapters import SystemClock, build_state, open_kms, open_upstreams, unreachable
 from sseproxy.bootstrap.failures import StartFailed
@@ -14,12 +15,14 @@ from sseproxy.dialect import DIALECTS
 from sseproxy.errors import UpstreamUnavailable
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
+from sseproxy.operations.dispatch import handle
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import rule_for
 from sseproxy.ports import Clock, Kms, Upstream
 from sseproxy.server.admin import create_admin_server
 from sseproxy.server.app import create_server
+from sseproxy.server.gateway import Backing
 from sseproxy.server.readiness import Readiness
 from sseproxy.settings import Settings
 
@@ -57,8 +60,20 @@ async def running_proxy(
         admin_url = await stack.enter_async_context(
             listening(admin, settings.listen.admin_address, drain_timeout_s=_ADMIN_DRAIN_S)
         )
-        services = _build_services(stack, settings, upstreams, state, kms, clock, telemetry)
-        data = create_server(services, settings, telemetry.access_log, clock, telemetry.observer)
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
+        services = _build_services(settings, upstreams, state, kms, clock, telemetry, pool)
+        data = create_server(
+            Backing(
+                handlers={name: partial(handle, one) for name, one in services.items()},
+                listen=settings.listen,
+                clients=settings.clients,
+                limits=settings.limits,
+                clock=clock,
+                observer=telemetry.observer,
+                access_log=telemetry.access_log,
+                digest_pool=pool,
+            )
+        )
         data_url = await stack.enter_async_context(
             listening(data, settings.listen.address, tls=tls, drain_timeout_s=settings.limits.drain_timeout)
         )
@@ -74,15 +89,14 @@ async def _ensure_state_bucket(state: StateStore, settings: Settings) -> None:
 
 
 def _build_services(
-    stack: AsyncExitStack,
     settings: Settings,
     upstreams: Mapping[str, Upstream],
     state: StateStore,
     kms: Kms,
     clock: Clock,
     telemetry: Telemetry,
+    pool: Executor,
 ) -> dict[str, Services]:
-    pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
     keyring = Keyring(
         kms,
         settings.cache,
