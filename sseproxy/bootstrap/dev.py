@@ -36,7 +36,7 @@ async def running_dev(options: DevOptions, telemetry: Telemetry) -> AsyncGenerat
 
     Keys and objects are kept in `options.data`, so that they are there again at the next start.
     """
-    _prepare_data(options.data)
+    prepare_data(options.data)
     access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
     async with AsyncExitStack() as stack:
         try:
@@ -46,11 +46,12 @@ async def running_dev(options: DevOptions, telemetry: Telemetry) -> AsyncGenerat
             raise StartFailed(
                 f"{options.data} is in use by another process; stop it, or give another --data"
             ) from cause
-        settings = _dev_settings(options, f"http://{host}:{port}", access_key, secret_key)
+        settings = dev_settings(options, f"http://{host}:{port}", access_key, secret_key)
         yield await stack.enter_async_context(running_proxy(settings, telemetry, dialects=tuple(DIALECTS)))
 
 
-def _dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_key: str) -> Settings:
+def dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_key: str) -> Settings:
+    """Return the settings of the proxy in front of the embedded store."""
     return Settings.model_validate(
         {
             "listen": {
@@ -74,7 +75,7 @@ def _dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_ke
     )
 
 
-def _prepare_data(data: Path) -> None:
+def prepare_data(data: Path) -> None:
     """Make the directory and, the first time, the root key. Raises `StartFailed` where the key is gone."""
     root_key, database = data / "root.key", data / "kms.sqlite3"
     data.mkdir(parents=True, exist_ok=True)

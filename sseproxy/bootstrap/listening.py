@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -11,13 +11,17 @@ from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.settings import Listen, split_address
 
 _BACKLOG = 1024
+_FLUSH_S = 2.0  # what clients have to take the last bytes of their answers
 
 
 @asynccontextmanager
 async def listening(
     server: web.Server, address: str, *, tls: ssl.SSLContext | None = None, drain_timeout_s: float
 ) -> AsyncGenerator[str, None]:
-    """Serve on `address` and yield the URL; at the end stop accepting and let requests go on for the given time."""
+    """Serve on `address` and yield the URL; at the end stop accepting and let requests go on for the given time.
+
+    Raises `StartFailed` where the address cannot be had.
+    """
     host, port = split_address(address)
     try:
         listener = await asyncio.get_running_loop().create_server(server, host, port, ssl=tls, backlog=_BACKLOG)
@@ -30,7 +34,9 @@ async def listening(
         listener.close()
         server.pre_shutdown()
         await server.shutdown(drain_timeout_s)
-        await listener.wait_closed()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FLUSH_S):
+                await listener.wait_closed()
 
 
 def _url(name: tuple[str, int], *, secure: bool) -> str:

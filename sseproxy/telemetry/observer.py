@@ -14,6 +14,18 @@ EVENTS: Mapping[str, Level] = MappingProxyType(
         "storage_failed": "warning",
         "entry_not_opened": "warning",
         "upload_not_aborted": "warning",
+        "request_failed": "error",  # an exception that nothing foresees
+        # Stored bytes that are not what was sealed: an event is named for the error.
+        "integrity_error": "error",
+        "envelope_rejected": "error",
+        "commitment_mismatch": "error",
+        "wrong_place": "error",
+        "binding_refused": "error",
+        "footer_rejected": "error",
+        "frame_rejected": "error",
+        "segment_truncated": "error",
+        "metadata_lost": "error",
+        "state_rejected": "error",
     }
 )
 
