@@ -95,7 +95,9 @@ class Launcher:
             arguments += ["--tls-cert", str(tls[1]), "--tls-key", str(tls[2])]
         return self._python(arguments, data, tls_ca=tls[0] if tls else None)
 
-    def serve(self, config: Path, data: Path, *, tls_ca: Path | None = None, env: Mapping[str, str] | None = None) -> Server:
+    def serve(
+        self, config: Path, data: Path, *, tls_ca: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Server:
         """Start `sseproxy serve` with a configuration whose listen address has port 0."""
         return self._python(["-m", "sseproxy", "serve", "--config", str(config)], data, tls_ca=tls_ca, env=env)
 
@@ -159,6 +161,7 @@ class Launcher:
             f"-s3.config={identities}", f"-master.port={others[0]}", f"-master.port.grpc={others[1]}",
             f"-volume.port={others[2]}", f"-volume.port.grpc={others[3]}", f"-filer.port={others[4]}",
             f"-filer.port.grpc={others[5]}", f"-s3.port.grpc={others[6]}",
+            "-s3.port.iceberg=0", "-s3.port.lance=0",  # on fixed ports otherwise: two servers would collide
             "-master.volumeSizeLimitMB=64", "-volume.max=0", "-master.telemetry=false",
         ]  # fmt: skip
         log = data / "weed.log"
@@ -191,7 +194,11 @@ class Launcher:
             environment["SSEPROXY_NONCE_LOG"] = str(self.nonce_log)
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment
+                [sys.executable, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=environment,
             )
         server = Server(process, "127.0.0.1", 0, data, tls_ca=tls_ca, log=log)
         self.servers.append(server)
