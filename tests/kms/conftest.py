@@ -11,6 +11,8 @@ from sseproxy.kms.root_key import create_root_key
 from sseproxy.settings import EmbeddedKmsSettings
 from tests.support.fake_clock import FakeClock
 
+ALIASES = ("alias/sseproxy/service", "alias/acs/oss", "alias/aws/s3")
+
 
 @pytest.fixture
 def clock() -> FakeClock:
@@ -29,7 +31,7 @@ def open_kms(settings: EmbeddedKmsSettings, clock: FakeClock) -> Iterator[Callab
     opened: list[EmbeddedKms] = []
 
     def open_one() -> EmbeddedKms:
-        opened.append(build_kms(settings, clock))
+        opened.append(build_kms(settings, clock, created_on_first_use=ALIASES))
         return opened[-1]
 
     yield open_one

@@ -9,6 +9,7 @@ import pytest
 from sseproxy.errors import ConfigurationError, KeyNotFound, KeyServiceUnavailable
 from sseproxy.kms import build_kms
 from sseproxy.kms.database import Database
+from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.kms.root_key import RootKey, create_root_key, read_root_key
 from sseproxy.settings import EmbeddedKmsSettings
 from tests.support.fake_clock import FakeClock
@@ -19,6 +20,10 @@ def root_key(settings: EmbeddedKmsSettings) -> RootKey:
     return read_root_key(settings.root_key_file)
 
 
+def _open(settings: EmbeddedKmsSettings) -> EmbeddedKms:
+    return build_kms(settings, FakeClock(), created_on_first_use=())
+
+
 def _content(path: Path) -> list[tuple[object, ...]]:
     connection = sqlite3.connect(path)
     rows = connection.execute("SELECT * FROM meta").fetchall() + connection.execute("SELECT * FROM keys").fetchall()
@@ -27,21 +32,21 @@ def _content(path: Path) -> list[tuple[object, ...]]:
 
 
 async def test_another_root_key_is_refused_and_changes_nothing(settings: EmbeddedKmsSettings, tmp_path: Path) -> None:
-    kms = build_kms(settings, FakeClock())
+    kms = _open(settings)
     await kms.create_key()
     kms.close()
     before = _content(settings.database)
     create_root_key(tmp_path / "other.key")
 
     with pytest.raises(ConfigurationError, match="does not belong to this root key"):
-        build_kms(settings.model_copy(update={"root_key_file": tmp_path / "other.key"}), FakeClock())
+        _open(settings.model_copy(update={"root_key_file": tmp_path / "other.key"}))
 
     assert _content(settings.database) == before
-    build_kms(settings, FakeClock()).close()
+    _open(settings).close()
 
 
 async def test_material_lies_sealed_in_the_files(settings: EmbeddedKmsSettings) -> None:
-    kms = build_kms(settings, FakeClock())
+    kms = _open(settings)
     key_id = (await kms.create_key()).key_id
     material = kms._material(key_id, 1)
     kms.close()
@@ -53,7 +58,7 @@ async def test_material_lies_sealed_in_the_files(settings: EmbeddedKmsSettings) 
 
 
 async def test_the_files_are_their_owners_alone(settings: EmbeddedKmsSettings) -> None:
-    kms = build_kms(settings, FakeClock())
+    kms = _open(settings)
     await kms.create_key()
 
     names = {path.name: stat.S_IMODE(path.stat().st_mode) for path in settings.database.parent.glob("kms.*")}

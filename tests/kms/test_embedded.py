@@ -22,6 +22,7 @@ from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.kms.root_key import read_root_key
 from sseproxy.kms.rows import KeyRow, KeyState, Origin
 from sseproxy.settings import EmbeddedKmsSettings
+from tests.kms.conftest import ALIASES
 from tests.kms.suite import CONTEXT, Bench, KmsContract
 from tests.support.fake_clock import FakeClock
 
@@ -68,8 +69,8 @@ class TestContractInOneProcess(KmsContract):
         return EmbeddedBench(kms, kms)
 
 
-@pytest.mark.parametrize("alias", ["alias/sseproxy/service", "alias/acs/oss", "alias/aws/s3"])
-async def test_default_aliases_get_a_key_when_first_asked_for(kms: EmbeddedKms, alias: str) -> None:
+@pytest.mark.parametrize("alias", ALIASES)
+async def test_some_aliases_get_a_key_when_first_asked_for(kms: EmbeddedKms, alias: str) -> None:
     described = await kms.describe(alias)
 
     assert (described.state, described.origin, described.current_version) == ("Enabled", "generated", 1)

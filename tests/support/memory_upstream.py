@@ -27,6 +27,7 @@ from sseproxy.wire.headers import print_http_date, print_iso_date
 from tests.support.fake_clock import FakeClock
 
 _MESSAGE = "The storage in memory says no."
+DELETED = b"<DeleteResult/>"  # what a quiet DeleteObjects answers
 _KEPT = {"content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires"}
 
 
@@ -216,7 +217,7 @@ def _delete_many(request: UpstreamRequest, bucket: dict[str, StoredObject], body
     _check_md5(request, body)
     for key in (element.text or "" for element in fromstring(body).iter() if element.tag.endswith("Key")):
         bucket.pop(key, None)
-    return MemoryAnswer(200, b"<DeleteResult/>")
+    return MemoryAnswer(200, DELETED)
 
 
 def _check_md5(request: UpstreamRequest, body: bytes) -> None:
