@@ -137,13 +137,14 @@ class Journal:
     """An Upstream that writes down what is sent to the one behind it, and can be made to fail.
 
     `break_off` are the numbers of bytes after which the next streamed bodies of objects break off. `before` is
-    awaited before a request is passed on.
+    awaited before a request is passed on. `open_exchanges` counts what was begun and not ended.
     """
 
     behind: Upstream
     sent: list[Sent] = field(default_factory=list)
     break_off: list[int] = field(default_factory=list)
     before: Callable[[Sent], Awaitable[None]] | None = None
+    open_exchanges: int = 0
 
     def said(self, bucket: str = "bucket") -> list[str]:
         """Return the requests that concern a bucket, as text."""
@@ -155,6 +156,15 @@ class Journal:
         self.sent.append(sent)
         if self.before is not None:
             await self.before(sent)
+        self.open_exchanges += 1
+        try:
+            async with self._answered(request) as answer:
+                yield answer
+        finally:
+            self.open_exchanges -= 1
+
+    @asynccontextmanager
+    async def _answered(self, request: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
         async with self.behind.send(request) as answer:
             breaks = self.break_off and request.method == "GET" and request.raw_key and answer.status in {200, 206}
             yield _Breaking(answer, self.break_off.pop(0)) if breaks else answer

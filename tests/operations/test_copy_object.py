@@ -1,6 +1,7 @@
 """CopyObject through the front door of the operations."""
 
 import random
+from base64 import b64encode
 from hashlib import md5
 
 import pytest
@@ -192,3 +193,16 @@ async def test_keys_with_every_kind_of_character_are_copied(world: World) -> Non
     await _copy(world, "/bucket/a%20b%2Bc/%C3%A9", "to")
 
     assert (await world.get("to")).body == b"x"
+
+
+async def test_tags_go_along_with_an_object_that_is_sealed_on_the_way(s3: World) -> None:
+    tagging = b"<Tagging><TagSet><Tag><Key>a b</Key><Value>c&amp;d</Value></Tag></TagSet></Tagging>"
+    await s3.seed("old", b"plain")
+    digest = b64encode(md5(tagging).digest()).decode()
+    await s3.do("PUT", "/bucket/old?tagging", tagging, {"Content-MD5": digest})
+
+    await _copy(s3, "/bucket/old", "kept")
+    await _copy(s3, "/bucket/old", "replaced", own_tagging_directive="REPLACE", own_tagging="x=y")
+
+    assert b"<Key>a b</Key><Value>c&amp;d</Value>" in (await s3.do("GET", "/bucket/kept?tagging")).body
+    assert b"<Key>x</Key><Value>y</Value>" in (await s3.do("GET", "/bucket/replaced?tagging")).body

@@ -413,3 +413,27 @@ async def test_a_range_asks_only_for_the_frames_that_it_needs(world: World) -> N
 
     first = 32 + 65536 + 16
     assert _sent_range(world.journal.sent[-1]) == f"bytes={first}-{first + 65536 + 16 - 1}"
+
+
+async def test_a_client_that_goes_away_ends_the_exchange_with_the_storage(world: World) -> None:
+    await world.put("k", _bytes(2 * _MIB))
+    await world.seed("old", _bytes(2 * _MIB))
+
+    for key, headers in (("k", {}), ("k", {"Range": "bytes=1-"}), ("old", {}), ("old", {"Range": "bytes=1-"})):
+        response = await handle(world.services, make_request("GET", f"/bucket/{key}", headers=headers))
+        assert not isinstance(response.body, bytes)
+        assert world.journal.open_exchanges == 1
+        await response.body.aclose()
+        assert world.journal.open_exchanges == 0
+
+
+async def test_a_client_that_goes_away_in_the_middle_does_so_too(world: World) -> None:
+    await world.put("k", _bytes(2 * _MIB))
+
+    response = await handle(world.services, make_request("GET", "/bucket/k"))
+    assert not isinstance(response.body, bytes)
+    async for _ in response.body:
+        break
+    await response.body.aclose()
+
+    assert world.journal.open_exchanges == 0

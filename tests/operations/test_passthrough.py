@@ -1,5 +1,6 @@
 """What is relayed, and how the storage's refusals are told."""
 
+import zlib
 from base64 import b64encode
 from hashlib import md5
 
@@ -14,10 +15,8 @@ _DELETE = b"<Delete><Object><Key>a</Key></Object><Object><Key>b</Key></Object></
 async def test_objects_are_deleted_in_batches_with_a_content_md5(s3: World) -> None:
     for key in "abc":
         await s3.put(key, b"x")
-    crc32 = "8GCLjQ=="
     with pytest.raises(ChecksumMismatch):
         await s3.do("POST", "/bucket?delete", _DELETE, {"own_checksum_crc32": "AAAAAA=="})
-    del crc32
 
     await s3.do("POST", "/bucket?delete", _DELETE, {"Content_MD5": b64encode(md5(_DELETE).digest()).decode()})
 
@@ -60,3 +59,25 @@ async def test_a_buckets_head_is_passed_on(world: World) -> None:
     with pytest.raises(UpstreamAnswered) as missing:
         await world.do("HEAD", "/nowhere-at-all")
     assert missing.value.status == 404
+
+
+async def test_a_trailing_checksum_of_a_document_goes_up_as_a_header(s3: World) -> None:
+    await s3.put("a", b"x")
+    value = b64encode(zlib.crc32(_DELETE).to_bytes(4, "big")).decode()
+
+    await s3.do(
+        "POST",
+        "/bucket?delete",
+        _DELETE,
+        {"own_trailer": "x-amz-checksum-crc32", "own_sdk_checksum_algorithm": "CRC32"},
+        trailers={"x-amz-checksum-crc32": value},
+    )
+
+    assert s3.journal.sent[-1].headers["x-amz-checksum-crc32"] == value
+    assert not await s3.has("a")
+
+
+async def test_a_redirecting_location_does_not_name_the_storage(s3: World) -> None:
+    created = await s3.do("PUT", "/another-bucket")
+
+    assert created["Location"] == "/another-bucket"

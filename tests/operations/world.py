@@ -70,7 +70,12 @@ class World:
         """Send a request and read the whole answer. Header names: `_` stands for `-`, `own_` for the prefix."""
         named = {self._header(name): value for name, value in (headers or {}).items()}
         request = make_request(method, target, body, headers=named, length=length, trailers=trailers, signed=signed)
-        return await read(await handle(self.services, request))
+        begun = self.journal.open_exchanges
+        try:
+            return await read(await handle(self.services, request))
+        finally:
+            # Whatever happened, no exchange with the storage stays open.
+            assert self.journal.open_exchanges == begun
 
     async def put(self, key: str, body: bytes, **headers: str) -> Answer:
         """Put an object into the bucket that is always there."""
