@@ -1,6 +1,7 @@
 """The embedded KMS's SQLite file: keys, versions, aliases, grants. Key material in it is sealed under the root key."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ _SCHEMA_VERSION = 1
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 _WRITE_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 0.25  # in WAL mode a reader waits for nobody, except while the log is being recovered
+_PAUSE_S = 0.02  # between attempts to switch the journal
 _CHECK_INFO = framed(b"sseproxy/kms/v1/check")
 _CHECK = b"this database belongs to this root key"
 
@@ -139,11 +141,27 @@ def _prepare(connection: sqlite3.Connection, path: Path, root_key: RootKey) -> N
                 f"The file {path} is no KMS database of this release (schema {version}, expected {_SCHEMA_VERSION})."
             )
     _check_root_key(connection, path, root_key)
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
+    if _write_ahead(connection) != "wal":
         raise ConfigurationError(
             f"The KMS database {path} lies on a file system without shared memory: put it on a local disk."
         )
+
+
+def _write_ahead(connection: sqlite3.Connection) -> str:
+    """Switch to write-ahead logging and return the mode that is in force then.
+
+    SQLite does not wait here where several processes switch a new file at once: it says at once that it is locked.
+    """
+    deadline = time.monotonic() + _WRITE_TIMEOUT_S
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return str(mode)
 
 
 def _create(connection: sqlite3.Connection, root_key: RootKey) -> None:
