@@ -68,9 +68,16 @@ class Metadata:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Metadata":
-        """Rebuild from what `to_json` gave; raises `TypeError`, `KeyError` or `AttributeError` for anything else."""
-        parts = tuple(Piece(**part) for part in values["parts"])
-        return cls(**{**values, "parts": parts})
+        """Rebuild from what `to_json` gave; raises `TypeError` or `KeyError` for anything else."""
+        metadata = cls(**{**values, "parts": tuple(Piece(**part) for part in values["parts"])})
+        tables = [metadata.headers, metadata.user, metadata.checksums, *(part.checksums for part in metadata.parts)]
+        numbers = [metadata.crc64, *(number for part in metadata.parts for number in (part.number, part.size))]
+        texts = [text for text in (metadata.md5, metadata.symlink) if text is not None]
+        if not (all(map(_is_table, tables)) and all(type(number) is int for number in numbers)):
+            raise TypeError("metadata with a wrong type")
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("metadata with a wrong type")
+        return metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,10 @@ class PartRow:
     crc64: int
     modified: int
     checksums: Mapping[str, str]
+
+
+def _is_table(table: object) -> bool:
+    return isinstance(table, dict) and all(isinstance(text, str) for item in table.items() for text in item)
 
 
 def b64(value: bytes) -> str:

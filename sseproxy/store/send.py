@@ -74,19 +74,23 @@ async def _send_fast(service: Service, raw: web.BaseRequest, descriptor: int, fi
         return False
     watched = os.dup(connection.fileno())
     try:
-        await _pour(service, watched, descriptor, first, length)
+        await pour(watched, descriptor, first, length, idle_s=service.idle_s)
     finally:
         os.close(watched)
     return True
 
 
-async def _pour(service: Service, watched: int, descriptor: int, first: int, length: int) -> None:
+async def pour(watched: int, descriptor: int, first: int, length: int, *, idle_s: float) -> None:
+    """Send part of a file into a non-blocking socket, by their descriptors.
+
+    Raises `ConnectionError` where the reader is gone or silent for `idle_s` seconds, or the file ends early.
+    """
     end = first + length
     while first < end:
         try:
             sent = os.sendfile(watched, descriptor, first, min(_MOST_AT_ONCE, end - first))
         except BlockingIOError:
-            await _writable(watched, service.idle_s)
+            await _writable(watched, idle_s)
             continue
         if sent == 0:
             raise ConnectionAbortedError("a body is shorter than its record says")

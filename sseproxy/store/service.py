@@ -51,7 +51,7 @@ class Service:
         """Return the object's metadata; raises `Fault` InternalError where its file is missing or damaged."""
         try:
             return self.files.read_metadata(row.meta)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
+        except (OSError, ValueError, TypeError, KeyError) as problem:
             raise Fault("InternalError") from problem
 
 
