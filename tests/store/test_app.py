@@ -176,3 +176,18 @@ async def test_durable_writes_are_written_too(tmp_path: Path) -> None:
         await asyncio.to_thread(wire.s3, "PUT", "/bucket")
         await asyncio.to_thread(wire.s3, "PUT", "/bucket/k", b"body")
         assert (await asyncio.to_thread(wire.s3, "GET", "/bucket/k")).body == b"body"
+
+
+def test_a_client_that_reads_nothing_does_not_hold_up_the_end(launcher: Launcher) -> None:
+    store = launcher.store()
+    wire = Wire(store)
+    wire.s3("PUT", "/bucket")
+    wire.s3("PUT", "/bucket/k", bytes(60_000))
+    signed = wire.sign_s3("GET", "/bucket/k", {}, UNSIGNED)
+    head = "".join(f"{name}: {value}\r\n" for name, value in signed.headers.items())
+
+    with socket.create_connection((store.host, store.port), timeout=20) as connection:
+        connection.sendall(f"GET /bucket/k HTTP/1.1\r\n{head}\r\n".encode() * 300)
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        wire.s3("GET", "/")
+        assert store.stop() == 0
