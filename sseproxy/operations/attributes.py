@@ -150,19 +150,20 @@ async def open_found(services: Services, found: Found, *, is_archive_shown: bool
 
 
 async def _read_footer(services: Services, found: Found, envelope: Envelope, key: DataKey) -> Attributes:
-    end = found.end or await _read_end(services, found, TAIL_READ)
+    end = found.end or await read_end(services, found, TAIL_READ)
     tail = parse_tail(end[-TAIL:])
     if tail is None:
         raise FooterRejected("The object does not end like a sealed one.")
     if tail.closing_length > len(end):
         if tail.closing_length > found.stored_size:
             raise FooterRejected("The object is shorter than its footer.")
-        end = await _read_end(services, found, tail.closing_length)
+        end = await read_end(services, found, tail.closing_length)
     footer = end[-tail.closing_length : -TAIL]
     return open_footer(key, envelope, footer, end[-TAIL:], stored_size=found.stored_size)
 
 
-async def _read_end(services: Services, found: Found, length: int) -> bytes:
+async def read_end(services: Services, found: Found, length: int) -> bytes:
+    """Return the last `length` stored bytes of the very object that was found, or all of it. Raises `Overwritten`."""
     first = max(found.stored_size - length, 0)
     wanted = ByteRange(first, found.stored_size - 1)
     request = object_request(services, "GET", pinned(services, found), wanted=wanted, if_match=found.backend_etag)

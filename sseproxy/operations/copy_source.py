@@ -15,7 +15,7 @@ from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, pinned
 from sseproxy.operations.backend import Address, expect, object_request
 from sseproxy.operations.context import Services
 from sseproxy.operations.reading import Stored, plaintext
-from sseproxy.operations.unsealed import guarded
+from sseproxy.operations.unsealed import guarded, refuse_lost
 from sseproxy.signing.canonical import encode_key
 from sseproxy.wire.conditions import Failed, NotModified, evaluate, parse_conditions
 
@@ -72,6 +72,8 @@ async def source_body(services: Services, subject: Opened | Unsealed, wanted: By
 
 async def _unsealed_body(services: Services, unsealed: Unsealed, wanted: ByteRange | None) -> Body:
     found = unsealed.found
+    if wanted is not None:  # a whole body shows its end by itself
+        await refuse_lost(services, found)
     request = object_request(services, "GET", pinned(services, found), wanted=wanted, if_match=found.backend_etag)
     async with AsyncExitStack() as stack:
         response = await stack.enter_async_context(services.upstream.send(request))

@@ -31,10 +31,11 @@ async def list_objects(services: Services, request: Request) -> Response:
         document = await response.read(_MOST_LISTING)
         headers = to_client(response.headers, services.dialect, sealed=False)
     entries = services.dialect.xml.parse_listing(document)
-    sealed = iter([entry for entry in entries if plaintext_size(entry.stored_size) is not None])
+    sealed = [entry for entry in entries if plaintext_size(entry.stored_size) is not None]
+    waiting = iter(sealed)
     async with asyncio.TaskGroup() as workers:
-        for _ in range(services.limits.lookups):
-            workers.create_task(_look_up(services, request.bucket or "", sealed))
+        for _ in range(min(services.limits.lookups, len(sealed))):
+            workers.create_task(_look_up(services, request.bucket or "", waiting))
     shown = services.dialect.xml.render_listing(document, entries)
     return Response(status=200, headers=headers, body=shown, content_length=len(shown))
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from sseproxy.errors import MetadataLost
 from sseproxy.exchange import Body, Request, Response
 from sseproxy.format import TAIL, is_tail
-from sseproxy.operations.attributes import Overwritten, Unsealed, length_of
+from sseproxy.operations.attributes import Found, Overwritten, Unsealed, length_of, read_end
 from sseproxy.operations.backend import backend_query, expect
 from sseproxy.operations.bodies import start
 from sseproxy.operations.context import Services
@@ -38,8 +38,7 @@ async def send_some(services: Services, request: Request, unsealed: Unsealed) ->
     Raises `MetadataLost`, `Overwritten`, and the storage's refusal.
     """
     found = unsealed.found
-    if is_tail(found.end[-TAIL:]):
-        raise MetadataLost
+    await refuse_lost(services, found)
     wanted = read_request(services, request, "GET")
     wanted.headers["If-Match"] = f'"{found.backend_etag}"'
     behavior = services.dialect.range_behavior_header
@@ -61,6 +60,15 @@ async def send_some(services: Services, request: Request, unsealed: Unsealed) ->
         body=await start(guarded(stored) if is_whole else _as_it_is(stored)),
         content_length=size,
     )
+
+
+async def refuse_lost(services: Services, found: Found) -> None:
+    """Raise `MetadataLost` where an object without an envelope ends like a sealed one."""
+    end = found.end
+    if not end and found.stored_size >= TAIL:
+        end = await read_end(services, found, TAIL)
+    if is_tail(end[-TAIL:]):
+        raise MetadataLost
 
 
 async def guarded(stored: Stored) -> Body:

@@ -12,6 +12,7 @@ from sseproxy.dialect.base import Operation
 from sseproxy.errors import (
     AccessRefused,
     InvalidBucketName,
+    MetadataLost,
     RequestError,
     UpstreamAnswered,
     UpstreamError,
@@ -271,6 +272,20 @@ async def test_a_storage_that_ignores_suffix_ranges_is_asked_for_the_end_by_its_
         return None
 
     assert (await _with(world, ignoring).get("k", Range="bytes=100-199")).body == body[100:200]
+
+
+async def test_a_lost_envelope_is_noticed_where_suffix_ranges_are_ignored(world: World) -> None:
+    await world.put("k", bytes(1 << 21))
+    await world.seed("k", await world.stored("k"))
+    stored, headers = await world.stored("k"), await world.stored_headers("k")
+
+    def ignoring(request: UpstreamRequest) -> Canned | None:
+        if request.headers.get("Range", "").startswith("bytes=-"):
+            return Canned(200, {**headers, "Content-Length": str(len(stored))}, stored)
+        return None
+
+    with pytest.raises(MetadataLost):
+        await _with(world, ignoring).get("k", Range="bytes=100-199")
 
 
 async def test_looking_at_an_object_opens_it(world: World) -> None:
