@@ -60,8 +60,11 @@ def on_weed(launcher: Launcher, weed: Server) -> Server:
 
 
 @pytest.fixture(scope="session")
-def on_weed_https(launcher: Launcher, weed: Server, certificates: tuple[Path, Path, Path]) -> Server:
-    return launcher.proxy(weed, tls=certificates)
+def on_weed_https(
+    launcher: Launcher, weed: Server, on_weed: Server, certificates: tuple[Path, Path, Path]
+) -> Server:
+    """A second replica over https: replicas share the state bucket, so they share the keys too."""
+    return launcher.proxy(weed, on_weed.data, tls=certificates)
 
 
 @pytest.fixture(params=["dev", "dev_https", "on_weed", "on_weed_https"])

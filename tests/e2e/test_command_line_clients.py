@@ -71,6 +71,7 @@ def test_s3cmd_syncs_twice_and_the_second_time_transfers_nothing(
 
     first = s3cmd(*options, "sync", f"{tree}/", f"s3://{bucket}/tree/")
     second = s3cmd(*options, "sync", f"{tree}/", f"s3://{bucket}/tree/")
+    (tmp_path / "back").mkdir()
     s3cmd(*options, "get", "--recursive", f"s3://{bucket}/tree/", str(tmp_path / "back") + "/")
 
     assert first.count("upload:") == len(_contents(tree))
