@@ -12,7 +12,7 @@ from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.listening import listening, tls_context
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.dialect import DIALECTS
-from sseproxy.errors import UpstreamUnavailable
+from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
@@ -43,8 +43,8 @@ async def running_proxy(
 ) -> AsyncGenerator[Addresses, None]:
     """Run the proxy while the context is open; leaving it drains.
 
-    `dialects`: those that are served, by default only the store's. Raises `StartFailed`, `ConfigurationError` or a
-    `KeyServiceError` where it cannot start.
+    `dialects`: those that are served, by default only the store's. Raises `StartFailed`, `ConfigurationError` or
+    `StateRejected` where it cannot start.
     """
     clock = SystemClock()
     tls = tls_context(settings.listen)
@@ -54,7 +54,7 @@ async def running_proxy(
             stack, settings, dialects or {settings.upstream.dialect}, clock, telemetry.observer
         )
         state = build_state(settings, upstreams, kms)
-        await _ensure_state_bucket(state, settings)
+        await _open_state(state, settings)
         readiness = Readiness({"storage": lambda: state.ensure_bucket(create=False), "keys": kms.healthy}, clock)
         admin = create_admin_server(readiness, telemetry.metrics.render)
         admin_url = await stack.enter_async_context(
@@ -81,11 +81,18 @@ async def running_proxy(
         yield Addresses(data=data_url, admin=admin_url)
 
 
-async def _ensure_state_bucket(state: StateStore, settings: Settings) -> None:
+async def _open_state(state: StateStore, settings: Settings) -> None:
+    """See to it that the state bucket is there and ours: better a start that fails than every upload later."""
     try:
         await state.ensure_bucket(create=settings.state.create)
+        await state.open_key()
     except UpstreamUnavailable as cause:
         raise StartFailed(unreachable(settings, cause)) from cause
+    except KeyServiceError as cause:
+        raise ConfigurationError(
+            f"the state bucket {settings.state.bucket} cannot be opened with the keys of this KMS ({cause.message}); "
+            "put the right KMS database back, or give this proxy a state.bucket or state.prefix of its own"
+        ) from cause
 
 
 def _build_services(

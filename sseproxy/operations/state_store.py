@@ -90,6 +90,14 @@ class StateStore:
 
     # ---- records ----
 
+    async def open_key(self) -> None:
+        """Make sure that records can be authenticated: open the state bucket's key, or make it the first time.
+
+        Raises a `KeyServiceError` where the bucket belongs to a proxy with other keys, `StateRejected`,
+        `UpstreamUnavailable`.
+        """
+        await self._state_key()
+
     async def put(self, key: str, payload: bytes, *, purpose: str, bucket: str) -> None:
         """Write a record about a bucket of the clients'."""
         mac = await self._mac(key, payload, purpose, bucket)

@@ -278,6 +278,17 @@ def test_a_root_key_that_does_not_fit_is_told(working: Server, tmp_path: Path) -
         assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_state_bucket_of_a_proxy_with_other_keys_is_told(launcher: Launcher) -> None:
+    store = launcher.store()
+    launcher.proxy(store)
+
+    with pytest.raises(StartFailed, match=r"sseproxy: the state bucket sseproxy-state cannot be opened with the keys"):
+        launcher.proxy(store)
+
+    assert launcher.servers[-1].process.wait() == 2
+    launcher.proxy(store, extra='[state]\nprefix = "second/"\n')  # with a prefix of its own it starts
+
+
 def test_a_port_that_is_taken_is_told(working: Server, tmp_path: Path) -> None:
     config = _edited(
         _config(working), tmp_path, ('address = "127.0.0.1:0"\n(?=admin)', f'address = "127.0.0.1:{working.port}"\n')
