@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sseproxy.dialect import DIALECTS
 from sseproxy.settings import UpstreamSettings
@@ -160,3 +161,10 @@ async def client_of(
     async with open_session(configured) as session:
         auth = OutgoingAuth(configured, DIALECTS[dialect])
         yield HttpUpstream(session, auth, configured.read_timeout, FakeClock(), observer or Counter(), sleep=sleep)
+
+
+class Today:
+    """The real time, for servers that compare signatures with theirs."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)

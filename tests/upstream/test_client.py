@@ -470,6 +470,7 @@ async def _drop(connection: Connection) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "PUT"])
 async def test_a_request_that_can_be_repeated_is_repeated_when_its_connection_is_lost(method: str) -> None:
     request = UpstreamRequest(method=method, bucket="b", raw_key="k", body=b"abc" if method == "PUT" else None)
+
     async def done(connection: Connection) -> None:
         await connection.request()
         await connection.answer(204)
