@@ -60,9 +60,7 @@ def on_weed(launcher: Launcher, weed: Server) -> Server:
 
 
 @pytest.fixture(scope="session")
-def on_weed_https(
-    launcher: Launcher, weed: Server, on_weed: Server, certificates: tuple[Path, Path, Path]
-) -> Server:
+def on_weed_https(launcher: Launcher, weed: Server, on_weed: Server, certificates: tuple[Path, Path, Path]) -> Server:
     """A second replica over https: replicas share the state bucket, so they share the keys too."""
     return launcher.proxy(weed, on_weed.data, tls=certificates)
 
