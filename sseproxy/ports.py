@@ -80,11 +80,11 @@ class UpstreamResponse(Protocol):
         ...
 
     def stream(self) -> Body:
-        """The body, once. Raises `UpstreamUnavailable` when it breaks off before its announced end."""
+        """Yield the body, once. Raises `UpstreamUnavailable` when it breaks off before its announced end."""
         ...
 
     async def read(self, limit: int = 8 * 1024 * 1024) -> bytes:
-        """The whole body; `UpstreamUnavailable` where it is longer than `limit` bytes."""
+        """Return the whole body; raises `UpstreamUnavailable` where it is longer than `limit` bytes."""
         ...
 
 

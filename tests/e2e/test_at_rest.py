@@ -13,11 +13,8 @@ _MARKER_BYTES = 32
 
 def _files_with(root: Path, marker: bytes) -> list[Path]:
     """Every file below `root` that holds `marker`, also where it lies across the borders of what is read at once."""
-    found = []
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.is_symlink() and marker in path.read_bytes():
-            found.append(path)
-    return found
+    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink())
+    return [path for path in files if marker in path.read_bytes()]
 
 
 def _body(marker: bytes, size: int) -> bytes:
