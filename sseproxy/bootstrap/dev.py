@@ -78,7 +78,7 @@ def dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_key
 def prepare_data(data: Path) -> None:
     """Make the directory and, the first time, the root key. Raises `StartFailed` where the key is gone."""
     root_key, database = data / "root.key", data / "kms.sqlite3"
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if root_key.exists():
         return
     if database.exists():

@@ -69,6 +69,32 @@ def test_dev_says_where_it_listens_serves_and_ends_with_code_0(launcher: Launche
     assert "Traceback" not in dev.output()
 
 
+def test_the_lines_that_dev_prints_do_what_they_say_when_pasted(launcher: Launcher, tmp_path: Path) -> None:
+    blocks = _pasted(launcher.dev().output())
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("bash", "-e", "-c", blocks["aws CLI"])
+    through_boto3 = run(sys.executable, "-c", blocks["boto3"].replace("s3.get_object", "print(s3.get_object", 1) + ")")
+    through_oss2 = run(
+        sys.executable, "-W", "ignore", "-c", blocks["oss2"].replace("bucket.get", "print(bucket.get", 1) + ")"
+    )
+
+    assert through_boto3 == through_oss2 == "b'hello\\n'\n"
+
+
+def _pasted(output: str) -> dict[str, str]:
+    """The blocks that `sseproxy dev` printed, by their headings."""
+    found = re.findall(r"^# ([\w ]+)\n((?:.+\n)+)", output, re.MULTILINE)
+    return {heading: block.rstrip("\n") for heading, block in found}
+
+
 def test_what_dev_keeps_is_there_after_a_restart(launcher: Launcher) -> None:
     first = launcher.dev()
     client = s3_client(first)
