@@ -142,13 +142,13 @@ class SseNotAllowedHere(RequestError):
 
 
 class InvalidDigest(RequestError):
-    """Content-MD5 is not the base64 of 16 bytes."""
+    """Content-MD5 is not the base64 of 16 bytes (`Content-MD5`)."""
 
     default = "The Content-MD5 you specified was invalid."
 
 
 class DigestMismatch(RequestError):
-    """Content-MD5 or a checksum differs from the received bytes."""
+    """Content-MD5 differs from the received bytes (`CalculatedDigest`, `ExpectedDigest`)."""
 
     default = "The Content-MD5 you specified did not match what we received."
 

@@ -5,7 +5,7 @@ storage (docs/format.md, "Writing"; S3 dossier §4.2, §4.3; OSS dossier §5.2, 
 """
 
 import hmac
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,7 +98,10 @@ def check(assertions: Assertions, facts: BodyFacts, trailers: Mapping[str, str])
     if assertions.length is not None and assertions.length != facts.plaintext_size:
         raise IncompleteBody
     if assertions.content_md5 is not None and not hmac.compare_digest(assertions.content_md5, facts.md5 or b""):
-        raise DigestMismatch
+        raise DigestMismatch(
+            CalculatedDigest=b64encode(facts.md5 or b"").decode(),
+            ExpectedDigest=b64encode(assertions.content_md5).decode(),
+        )
     if assertions.crc64 is not None and assertions.crc64 != facts.crc64:
         raise CrcMismatch
     checksum = assertions.checksum or _read_trailer(assertions.trailing, trailers)
@@ -113,9 +116,9 @@ def _read_md5(text: str | None) -> bytes | None:
     try:
         value = b64decode(text, validate=True)
     except (Base64Error, ValueError) as cause:
-        raise InvalidDigest from cause
+        raise InvalidDigest(**{"Content-MD5": text}) from cause
     if len(value) != 16:
-        raise InvalidDigest
+        raise InvalidDigest(**{"Content-MD5": text})
     return value
 
 

@@ -25,10 +25,14 @@ class UnknownExpectation(RequestError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """`length`: bytes on the wire, None where the body is chunked. `awaits_continue`: the client waits for a 100."""
+    """`length`: bytes on the wire, None where the body is chunked. `awaits_continue`: the client waits for a 100.
+
+    `is_announced`: whether the head says anything of a body; HTTP takes silence for none.
+    """
 
     length: int | None
     awaits_continue: bool
+    is_announced: bool = True
 
     @property
     def has_body(self) -> bool:
@@ -47,7 +51,11 @@ def read_framing(headers: Mapping[str, str], version: tuple[int, int]) -> Framin
     if coding is not None and "Content-Length" in headers:
         raise MalformedRequest
     length = None if coding is not None else int(headers.get("Content-Length", "0"))
-    return Framing(length=length, awaits_continue=expectation is not None and version >= (1, 1) and length != 0)
+    return Framing(
+        length=length,
+        awaits_continue=expectation is not None and version >= (1, 1) and length != 0,
+        is_announced=coding is not None or "Content-Length" in headers,
+    )
 
 
 def decoded_length(headers: Mapping[str, str]) -> int:

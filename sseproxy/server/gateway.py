@@ -82,6 +82,8 @@ class Gateway:
         response = refuse(dialect, MalformedRequest(), "GET", request_id, self._host_id)
         response.headers.update(dialect.answer_headers)
         response.headers[dialect.request_id_header] = request_id
+        if dialect.host_id_header is not None:
+            response.headers[dialect.host_id_header] = self._host_id
         answer = web.Response(status=response.status, headers=response.headers, body=response.body)
         answer.force_close()
         return answer

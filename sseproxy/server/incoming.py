@@ -8,6 +8,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.dialect.base import Dialect, Operation
+from sseproxy.errors import MissingContentLength
 from sseproxy.exchange import Request, header_text
 from sseproxy.server.authenticate import Caller
 from sseproxy.server.body import ClientBody
@@ -16,6 +17,8 @@ from sseproxy.server.payload_form import payload_form
 from sseproxy.server.plaintext import check_hash_of_nothing, plaintext_of
 from sseproxy.server.target import Target
 from sseproxy.signing import AUTH_QUERY_NAMES, SignedRequest, parse_query
+
+_WITH_BODY = frozenset({Operation.PUT_OBJECT, Operation.UPLOAD_PART})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,8 @@ class Arrival:
 def build_request(arrival: Arrival, wire: ClientBody, pool: Executor) -> Request:
     """Return the request as operations see it. Raises what is wrong with the announced form of the body."""
     head, caller, framing = arrival.head, arrival.caller, arrival.framing
+    if arrival.operation in _WITH_BODY and not framing.is_announced:
+        raise MissingContentLength
     form = payload_form(caller.claim, head.headers, arrival.operation)
     if not framing.has_body and not form.framed:
         check_hash_of_nothing(form)
