@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
+from sseproxy.dialect import DIALECTS
 from sseproxy.errors import ConfigurationError
 from sseproxy.settings import Settings
 
@@ -46,7 +47,7 @@ def load_settings(path: Path) -> Settings:
     resolved = _map_secrets(merged, Settings, "", secrets.resolve)
     settings = _validate(resolved, problems)
     if settings is not None:
-        problems += _file_problems(settings)
+        problems += [*_file_problems(settings), *_dialect_problems(settings)]
     if settings is None or problems:
         raise ConfigurationError(_report(path, problems))
     return settings
@@ -316,3 +317,10 @@ def _file_problems(settings: Settings) -> list[str]:
     if not directory.is_dir():
         problems.append(f"kms.database: the directory {directory} does not exist; create it")
     return problems
+
+
+def _dialect_problems(settings: Settings) -> Iterator[str]:
+    """Check what only some dialects can do."""
+    dialect = DIALECTS[settings.upstream.dialect]
+    if settings.upstream.trailing_checksum and not dialect.checksum_headers:
+        yield f"upstream.trailing_checksum: stores that speak {dialect.name} take no trailing checksums; unset it"

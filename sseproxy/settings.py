@@ -58,8 +58,15 @@ def _endpoint(value: str) -> str:
     return value.rstrip("/")
 
 
+def _implemented(value: Algorithm) -> Algorithm:
+    if value is Algorithm.SM4:
+        raise ValueError("SM4 is not implemented; choose AES256 or KMS")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+DefaultAlgorithm = Annotated[Algorithm, AfterValidator(_implemented)]
 
 
 class Section(BaseModel):
@@ -143,7 +150,7 @@ class ClientsSettings(Section):
 class BucketRule(Section):
     """What one bucket does differently."""
 
-    default_algorithm: Algorithm | None = Field(default=None, description="absent: as for all buckets")
+    default_algorithm: DefaultAlgorithm | None = Field(default=None, description="absent: as for all buckets")
     default_key_id: str | None = Field(default=None, description="absent: as for all buckets")
     etag: EtagMode | None = Field(default=None, description="absent: as for all buckets")
     binding: Binding | None = Field(default=None, description="absent: as for all buckets")
@@ -157,7 +164,7 @@ class BucketRule(Section):
 class EncryptionSettings(Section):
     """How objects are sealed where the request does not say."""
 
-    default_algorithm: Algorithm = Field(
+    default_algorithm: DefaultAlgorithm = Field(
         default=Algorithm.AES256, description="where neither request nor bucket say: AES256 or KMS"
     )
     default_key_id: str | None = Field(

@@ -295,6 +295,26 @@ def test_private_keys_that_everybody_can_read_are_refused(tmp_path: Path) -> Non
     assert stat.S_IMODE(certificate.stat().st_mode) == 0o644  # a certificate is no secret
 
 
+def test_what_the_dialect_of_the_store_cannot_do_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSEPROXY_UPSTREAM__TRAILING_CHECKSUM", "true")
+    with_s3 = load_settings(_config(tmp_path))
+    monkeypatch.setenv("SSEPROXY_UPSTREAM__DIALECT", "oss")
+
+    assert with_s3.upstream.trailing_checksum
+    assert _problems(_config(tmp_path)) == [
+        "upstream.trailing_checksum: stores that speak oss take no trailing checksums; unset it"
+    ]
+
+
+def test_an_algorithm_that_is_not_implemented_is_refused(tmp_path: Path) -> None:
+    extra = '[encryption]\ndefault_algorithm = "SM4"\n[encryption.buckets.photos]\ndefault_algorithm = "SM4"\n'
+
+    assert _problems(_config(tmp_path, extra=extra)) == [
+        "encryption.default_algorithm: SM4 is not implemented; choose AES256 or KMS",
+        "encryption.buckets.photos.default_algorithm: SM4 is not implemented; choose AES256 or KMS",
+    ]
+
+
 def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     path = _config(tmp_path, extra='[listen]\naddress = "0.0.0.0:9000"\n[clients]\ntrust_unsigned = true\n')
     path.write_text(
