@@ -37,6 +37,15 @@ class _Connection(web.RequestHandler):
         cast(asyncio.Transport, transport).set_write_buffer_limits(high=_WRITE_BUFFER)
         super().connection_made(transport)
 
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        super().data_received(data)
+        request = self._current_request
+        if self._messages and request is not None and not request.content.is_eof():
+            # Only a parser's error comes behind a body that has not ended. Whoever reads that body must learn of it,
+            # or would wait for bytes that never come.
+            request.content.set_exception(web.RequestPayloadError())
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -76,7 +85,7 @@ class DataServer(web.Server):
         self._gateway.is_draining = True
         for connection in self.connections:
             if isinstance(connection, _Connection) and connection.is_idle:
-                connection.close()
+                connection.force_close()
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # aiohttp's signature
         """Let requests in progress go on for `timeout` seconds (None: as long as they take), then break them off.

@@ -26,6 +26,7 @@ class ClientBody:
         self._framing = framing
         self._timeout_s = timeout_s
         self._awaits_continue = framing.awaits_continue
+        self._has_failed = False
         self.received = 0
 
     @property
@@ -34,7 +35,8 @@ class ClientBody:
         if self._raw.content.is_eof():
             return True
         length = self._framing.length
-        return length is not None and length <= MOST_DRAINED and not self._awaits_continue
+        is_short = length is not None and length <= MOST_DRAINED
+        return is_short and not self._awaits_continue and not self._has_failed
 
     async def read(self) -> Body:
         """Yield what has arrived, as soon as anything has, without copying it where one buffer has.
@@ -54,8 +56,10 @@ class ClientBody:
                 self.received += len(data)
                 yield data
         except TimeoutError as cause:
+            self._has_failed = True
             raise RequestTimeout from cause
         except (web.RequestPayloadError, HttpProcessingError, ConnectionError) as cause:
+            self._has_failed = True
             raise IncompleteBody from cause
 
     async def _continue(self) -> None:

@@ -111,12 +111,15 @@ class Gateway:
             known = known_error(error) or SseProxyError()
             host = self._host_id if visit.dialect.host_id_header is not None else visit.host
             refusal = refuse(visit.dialect, known, visit.method, visit.request_id, host)
-            return await self._deliver(raw, visit, refusal)
+            answer = await self._deliver(raw, visit, refusal)
+            if isinstance(known, MalformedRequest):
+                raw.protocol.force_close()  # nobody can tell where the next request would begin
+            return answer
 
     async def _handlers_answer(self, raw: web.BaseRequest, visit: Visit) -> Response:
-        target = visit.target = parse_target(raw.raw_path, visit.host, self._domains)
         framing = read_framing(raw.headers, raw.version)
         body = visit.body = ClientBody(raw, framing, self._timeout_s)
+        target = visit.target = parse_target(raw.raw_path, visit.host, self._domains)
         head = read_head(raw.method, target, header_list(raw))
         caller = self._authenticator.authenticate(head.signed_request, visit.dialect)
         visit.dialect, visit.principal = caller.dialect, caller.principal
