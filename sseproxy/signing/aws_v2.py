@@ -2,10 +2,11 @@
 
 import hmac
 from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import product
 
 from sseproxy.errors import SignatureMismatch
-from sseproxy.signing.canonical import collapse, header, parse_query
+from sseproxy.signing.canonical import header, header_values, parse_query, redact, to_bytes
 from sseproxy.signing.claims import Claim, SignedRequest, Verified
 
 _CORE = frozenset(
@@ -53,48 +54,81 @@ _BOTOCORE = _CORE | frozenset(
     ]
 )
 _MINIO = _CORE | frozenset(["encryption", "legal-hold", "retention"])
+_POSITIONAL = frozenset({"content-md5", "content-type"})
 
 
 def verify_aws_v2(claim: Claim, request: SignedRequest, secret: str) -> Verified:
     """Verify a signature; time is the caller's to check. Raises `SignatureMismatch`."""
-    for names in (_BOTOCORE, _MINIO, _BOTOCORE | _MINIO):
-        text = string_to_sign(claim, request, names)
-        expected = b64encode(hmac.digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha1"))
+    # botocore signs headers and sends them in the URL, where it signs at all for that.
+    heads = [request.headers]
+    if claim.scheme.in_query and (hoisted := _hoisted(request)):
+        heads.append([*request.headers, *hoisted])
+    variants = product(heads, (_BOTOCORE, _MINIO, _BOTOCORE | _MINIO), ("", "="))
+    for headers, names, empty in variants:
+        text = string_to_sign(claim, request, names, headers=headers, empty=empty)
+        expected = b64encode(hmac.digest(secret.encode(), to_bytes(text), "sha1"))
         if hmac.compare_digest(expected, claim.signature.encode("utf-8", "replace")):
             return Verified(claim=claim, seed_signature="", signing_key=b"")
-    raise SignatureMismatch(AWSAccessKeyId=claim.access_key, StringToSign=string_to_sign(claim, request, _BOTOCORE))
+    text = string_to_sign(claim, request, _BOTOCORE, headers=heads[-1])
+    raise SignatureMismatch(AWSAccessKeyId=claim.access_key, StringToSign=redact(text))
 
 
 def sign_aws_v2(claim: Claim, request: SignedRequest, secret: str) -> str:
     """Return the signature that `request` needs with the claim's timestamp."""
-    text = string_to_sign(claim, request, _BOTOCORE)
-    return b64encode(hmac.digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha1")).decode()
+    text = string_to_sign(claim, request, _BOTOCORE, headers=request.headers)
+    return b64encode(hmac.digest(secret.encode(), to_bytes(text), "sha1")).decode()
 
 
-def string_to_sign(claim: Claim, request: SignedRequest, signed_names: Collection[str]) -> str:
-    """Return the string to sign with a set of sub-resources."""
-    names = sorted({name.lower() for name, _ in request.headers if name.lower().startswith("x-amz-")})
-    amz = "".join(f"{name}:{collapse(header(request.headers, name) or '')}\n" for name in names)
-    if claim.scheme.in_query:
-        date = claim.timestamp
-    else:
-        date = "" if "x-amz-date" in names else (header(request.headers, "date") or "")
+def string_to_sign(
+    claim: Claim,
+    request: SignedRequest,
+    signed_names: Collection[str],
+    *,
+    headers: Sequence[tuple[str, str]],
+    empty: str = "",
+) -> str:
+    """Return the string to sign with a set of sub-resources.
+
+    `headers` are the request's, with or without those that travel in the URL; `empty` is written behind a
+    sub-resource that was sent as `name=`.
+    """
+    names = sorted({name.lower() for name, _ in headers if name.lower().startswith("x-amz-")})
+    amz = "".join(f"{name}:{','.join(value.strip() for value in header_values(headers, name))}\n" for name in names)
+    date = claim.timestamp if claim.scheme.in_query else header(headers, "date") or ""
+    if "x-amz-date" in names and not claim.scheme.in_query:
+        date = ""
     return "\n".join(
         [
             request.method,
-            header(request.headers, "content-md5") or "",
-            header(request.headers, "content-type") or "",
+            header(headers, "content-md5") or "",
+            header(headers, "content-type") or "",
             date,
-            amz + _resource(request, signed_names),
+            amz + _resource(request, signed_names, empty),
         ]
     )
 
 
-def _resource(request: SignedRequest, signed_names: Collection[str]) -> str:
+def _hoisted(request: SignedRequest) -> list[tuple[str, str]]:
+    return [
+        (name, value or "")
+        for name, value in parse_query(request.raw_query)
+        if name.lower().startswith("x-amz-") or name.lower() in _POSITIONAL
+    ]
+
+
+def _resource(request: SignedRequest, signed_names: Collection[str], empty: str) -> str:
     # The path as it was sent, with the bucket in front where it was in the host.
     path = request.raw_path or "/"
-    if request.bucket is not None and path not in {f"/{request.bucket}", f"/{request.bucket}/{request.raw_key}"}:
+    if request.bucket is not None and not _is_path_style(path, request.bucket, request.raw_key):
         path = f"/{request.bucket}{path}"
-    chosen = sorted((name, value) for name, value in parse_query(request.raw_query) if name in signed_names)
-    parameters = "&".join(name if value is None or value == "" else f"{name}={value}" for name, value in chosen)
+    pairs = sorted(
+        (pair for pair in parse_query(request.raw_query) if pair[0] in signed_names), key=lambda pair: pair[0]
+    )
+    parameters = "&".join(
+        name if value is None else f"{name}{empty}" if not value else f"{name}={value}" for name, value in pairs
+    )
     return f"{path}?{parameters}" if parameters else path
+
+
+def _is_path_style(path: str, bucket: str, raw_key: str) -> bool:
+    return path == f"/{bucket}/{raw_key}" or (not raw_key and path == f"/{bucket}")

@@ -13,6 +13,8 @@ from sseproxy.signing.canonical import (
     header,
     header_values,
     parse_query,
+    redact,
+    to_bytes,
 )
 from sseproxy.signing.claims import Claim, SignedRequest, Verified
 
@@ -30,14 +32,13 @@ _NEED_NO_SIGNATURE_IN_QUERY = frozenset(
         "x-amz-content-sha256",
     }
 )
-_REDACTED = ("customer-key",)
 
 
 def derive_key(secret: str, scope_date: str, region: str, service: str = "s3") -> bytes:
     """Return the signing key of a day, region and service; may be cached for that day."""
     key = b"AWS4" + secret.encode()
     for part in (scope_date, region, service, "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
+        key = hmac.digest(key, to_bytes(part), "sha256")
     return key
 
 
@@ -57,7 +58,7 @@ def canonical_request(
 
 def string_to_sign(timestamp: str, scope: str, canonical: str) -> str:
     """Return the string to sign of a request."""
-    return "\n".join([ALGORITHM, timestamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    return "\n".join([ALGORITHM, timestamp, scope, hashlib.sha256(to_bytes(canonical)).hexdigest()])
 
 
 def verify_aws_v4(claim: Claim, request: SignedRequest, secret: str) -> Verified:
@@ -80,14 +81,12 @@ def verify_aws_v4(claim: Claim, request: SignedRequest, secret: str) -> Verified
             request.method, path, query, request.headers, claim.signed_headers, claim.payload_hash
         )
         to_sign = string_to_sign(claim.timestamp, claim.scope, canonical)
-        expected = hmac.digest(key, to_sign.encode(), "sha256").hex()
+        expected = hmac.digest(key, to_bytes(to_sign), "sha256").hex()
         if hmac.compare_digest(expected.encode(), claim.signature.encode("utf-8", "replace")):
             return Verified(claim=claim, seed_signature=claim.signature, signing_key=key)
         attempts.append((canonical, to_sign))
     canonical, to_sign = attempts[0]
-    raise SignatureMismatch(
-        AWSAccessKeyId=claim.access_key, StringToSign=to_sign, CanonicalRequest=_redacted(canonical)
-    )
+    raise SignatureMismatch(AWSAccessKeyId=claim.access_key, StringToSign=to_sign, CanonicalRequest=redact(canonical))
 
 
 def sign_aws_v4(  # noqa: PLR0913  # the facts of a request, all by keyword
@@ -116,7 +115,7 @@ def sign_aws_v4(  # noqa: PLR0913  # the facts of a request, all by keyword
     canonical = canonical_request(method, canonical_path(raw_path), query, every, names, payload_hash)
     scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
     key = derive_key(secret, timestamp[:8], region, service)
-    signature = hmac.digest(key, string_to_sign(timestamp, scope, canonical).encode(), "sha256").hex()
+    signature = hmac.digest(key, to_bytes(string_to_sign(timestamp, scope, canonical)), "sha256").hex()
     added["Authorization"] = (
         f"{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={';'.join(names)}, Signature={signature}"
     )
@@ -134,11 +133,3 @@ def _check_coverage(claim: Claim, request: SignedRequest) -> None:
         raise HeadersNotSigned(HeadersNotSigned=", ".join(missing))
     if any(header(request.headers, name) is None for name in signed):
         raise SignatureMismatch(AWSAccessKeyId=claim.access_key)
-
-
-def _redacted(canonical: str) -> str:
-    lines = canonical.split("\n")
-    return "\n".join(
-        f"{line.partition(':')[0]}:[not shown]" if any(word in line.partition(":")[0] for word in _REDACTED) else line
-        for line in lines
-    )

@@ -1,9 +1,15 @@
 """Percent-encoding and canonical queries, as the signature schemes need them (S3 dossier §3.1; OSS dossier §4)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 UNRESERVED = "-_.~"
+
+_BLANKS = re.compile(r"[ \t]+")  # no other blanks: a value may hold U+00A0, and it is signed as it is
+_CONCEALED = r"[\w-]*(?:customer-key|security-token|session-token)[\w-]*"
+_CONCEALED_HEADER = re.compile(rf"^({_CONCEALED}:).*$", re.IGNORECASE | re.MULTILINE)
+_CONCEALED_PARAMETER = re.compile(rf"((?:^|[?&]){_CONCEALED}=)[^&\n]*", re.IGNORECASE | re.MULTILINE)
 
 # Query parameters that are authentication, by lower-case name: never part of the operation.
 AUTH_QUERY_NAMES = frozenset(
@@ -17,19 +23,24 @@ AUTH_QUERY_NAMES = frozenset(
 )  # fmt: skip
 
 
+def to_bytes(text: str) -> bytes:
+    """Return text of a request as the bytes that were received; never raises for what `decode_path` returned."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def encode_key(key: str) -> str:
     """Percent-encode an object key the S3 way: unreserved characters and `/` stay."""
-    return quote(key.encode("utf-8", "surrogateescape"), safe="/" + UNRESERVED)
+    return quote(to_bytes(key), safe="/" + UNRESERVED)
 
 
 def encode_value(text: str) -> str:
     """Percent-encode a query name or value: only unreserved characters stay."""
-    return quote(text.encode("utf-8", "surrogateescape"), safe=UNRESERVED)
+    return quote(to_bytes(text), safe=UNRESERVED)
 
 
 def decode_path(raw: str) -> str:
     """Decode a path exactly once; `+` is a plus. Bytes that are no UTF-8 survive as surrogates."""
-    return unquote_to_bytes(raw.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    return unquote_to_bytes(to_bytes(raw)).decode("utf-8", "surrogateescape")
 
 
 def decode_value(raw: str, *, plus_is_blank: bool = True) -> str:
@@ -61,9 +72,7 @@ def parse_query(raw_query: str, *, plus_is_blank: bool = True) -> list[tuple[str
 def without_authentication(raw_query: str) -> str:
     """Return the query without authentication parameters, everything else byte for byte."""
     kept = [
-        piece
-        for piece in raw_query.split("&")
-        if piece and decode_value(piece.partition("=")[0]).lower() not in AUTH_QUERY_NAMES
+        piece for piece in raw_query.split("&") if decode_value(piece.partition("=")[0]).lower() not in AUTH_QUERY_NAMES
     ]
     return "&".join(kept)
 
@@ -92,4 +101,9 @@ def header(headers: Sequence[tuple[str, str]], name: str) -> str | None:
 
 def collapse(value: str) -> str:
     """Trim a header value and shrink inner runs of blanks to one."""
-    return " ".join(value.split())
+    return _BLANKS.sub(" ", value).strip(" ")
+
+
+def redact(text: str) -> str:
+    """Return a string to sign or a canonical request that may be shown: without customers' keys and tokens."""
+    return _CONCEALED_PARAMETER.sub(r"\1[not shown]", _CONCEALED_HEADER.sub(r"\1[not shown]", text))

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
+from types import MappingProxyType
 
 from sseproxy.errors import (
     AccessRefused,
@@ -15,11 +15,27 @@ from sseproxy.signing.aws_v4 import ALGORITHM as AWS4
 from sseproxy.signing.aws_v4 import UNSIGNED_PAYLOAD
 from sseproxy.signing.canonical import header, parse_query
 from sseproxy.signing.claims import Claim, Scheme, SignedRequest
+from sseproxy.signing.dates import parse_http_date, parse_long_date
 from sseproxy.signing.oss_v4 import ALGORITHM as OSS4
 
 _WEEK_S = 604_800
 _MALFORMED = "The authorization header is malformed; "
-_LONG_DATE = re.compile(r"\d{8}T\d{6}Z")
+_NUMBER = re.compile(r"-?[0-9]+")
+_MOST_DIGITS = 18  # more is no time that comes, and slow to read as a number
+_PARTS = ("Credential", "SignedHeaders", "Signature")
+_OSS_INVALID = "Authorization header is invalid."
+_NO_DATE: Mapping[str, str] = MappingProxyType(
+    {
+        "x-amz-date": "AWS authentication requires a valid Date or x-amz-date header.",
+        "x-oss-date": "OSS authentication requires a valid Date.",
+    }
+)
+_SCOPES: Mapping[Scheme, tuple[tuple[str, ...], str]] = MappingProxyType(  # services, terminal
+    {
+        Scheme.AWS_V4: (("s3",), "aws4_request"),
+        Scheme.OSS_V4: (("oss", "oss-cloudbox"), "aliyun_v4_request"),
+    }
+)
 _V4_QUERY = (
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -42,11 +58,9 @@ def find_claim(request: SignedRequest) -> Claim | None:
         query.setdefault(name, value or "")
     in_query = _query_scheme(query)
     if authorization is not None and in_query is not None:
-        raise InvalidArgument(
+        raise _refused_header(
             "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
-            "parameter or the Authorization header should be specified",
-            ArgumentName="Authorization",
-            ArgumentValue="[not shown]",
+            "parameter or the Authorization header should be specified"
         )
     if authorization is not None:
         return _from_header(request, authorization)
@@ -61,6 +75,12 @@ def _query_scheme(query: Mapping[str, str]) -> Scheme | None:
         return Scheme.OSS_V4_QUERY
     if version == "OSS2":
         return Scheme.OSS_V2_QUERY
+    if version is not None or "x-oss-signature" in query:
+        raise InvalidArgument(
+            "The signature version is not supported.",
+            ArgumentName="x-oss-signature-version",
+            ArgumentValue=version or "",
+        )
     if "OSSAccessKeyId" in query:
         return Scheme.OSS_V1_QUERY
     if "AWSAccessKeyId" in query or "Signature" in query:
@@ -72,11 +92,7 @@ def _from_header(request: SignedRequest, authorization: str) -> Claim:
     algorithm, blank, rest = authorization.strip().partition(" ")
     rest = rest.strip()
     if not blank or not rest:
-        raise InvalidArgument(
-            "Authorization header is invalid -- one and only one ' ' (space) required.",
-            ArgumentName="Authorization",
-            ArgumentValue="[not shown]",
-        )
+        raise _refused_header("Authorization header is invalid -- one and only one ' ' (space) required.")
     if algorithm == AWS4:
         return _aws_v4(request, rest)
     if algorithm == OSS4:
@@ -85,22 +101,25 @@ def _from_header(request: SignedRequest, authorization: str) -> Claim:
         return _oss_v2(request, rest)
     if algorithm in {"AWS", "OSS"}:
         return _pair(request, Scheme.AWS_V2 if algorithm == "AWS" else Scheme.OSS_V1, rest)
-    raise InvalidArgument("Unsupported Authorization Type", ArgumentName="Authorization", ArgumentValue="[not shown]")
+    raise _refused_header("Unsupported Authorization Type")
+
+
+def _refused_header(message: str) -> InvalidArgument:
+    return InvalidArgument(message, ArgumentName="Authorization", ArgumentValue="[not shown]")
 
 
 def _aws_v4(request: SignedRequest, rest: str) -> Claim:
     parts = _parts(rest)
-    if len(parts) < 3:
-        missing = [name for name in ("Credential", "SignedHeaders", "Signature") if name not in parts]
-        if len(missing) > 1 or not missing:
+    if missing := [name for name in _PARTS if name not in parts]:
+        if len(missing) > 1:
             raise AuthenticationMalformed(
                 _MALFORMED
                 + "the authorization header requires three components: Credential, SignedHeaders, and Signature."
             )
         raise AuthenticationMalformed(f"{_MALFORMED}missing {missing[0]}.")
-    timestamp, time = _header_time(request, "x-amz-date", _MALFORMED)
+    timestamp, time = _header_time(request, "x-amz-date")
     try:
-        access_key, date, region, service = _credential(parts["Credential"], "aws4_request", "s3")
+        access_key, date, region, service = _credential(parts["Credential"], Scheme.AWS_V4)
     except ValueError as problem:
         raise AuthenticationMalformed(f"{_MALFORMED}{problem}") from None
     _check_scope_date(
@@ -127,14 +146,12 @@ def _aws_v4(request: SignedRequest, rest: str) -> Claim:
 
 def _oss_v4(request: SignedRequest, rest: str) -> Claim:
     parts = _parts(rest)
-    timestamp, time = _header_time(request, "x-oss-date", "")
+    timestamp, time = _header_time(request, "x-oss-date")
     try:
-        access_key, date, region, product = _credential(parts["Credential"], "aliyun_v4_request", None)
+        access_key, date, region, product = _credential(parts["Credential"], Scheme.OSS_V4)
         signature = parts["Signature"]
     except (KeyError, ValueError) as problem:
-        raise InvalidArgument(
-            "Authorization header is invalid.", ArgumentName="Authorization", ArgumentValue="[not shown]"
-        ) from problem
+        raise _refused_header(_OSS_INVALID) from problem
     _check_scope_date(date, timestamp, InvalidArgument("Invalid signing date in Authorization header."))
     return Claim(
         scheme=Scheme.OSS_V4,
@@ -154,9 +171,7 @@ def _oss_v2(request: SignedRequest, rest: str) -> Claim:
     parts = dict(part.strip().partition(":")[::2] for part in rest.split(","))
     timestamp, time = _any_date(request, "x-oss-date")
     if "AccessKeyId" not in parts or "Signature" not in parts:
-        raise InvalidArgument(
-            "Authorization header is invalid.", ArgumentName="Authorization", ArgumentValue="[not shown]"
-        )
+        raise _refused_header(_OSS_INVALID)
     return Claim(
         scheme=Scheme.OSS_V2,
         access_key=parts["AccessKeyId"],
@@ -171,9 +186,7 @@ def _oss_v2(request: SignedRequest, rest: str) -> Claim:
 def _pair(request: SignedRequest, scheme: Scheme, rest: str) -> Claim:
     access_key, colon, signature = rest.rpartition(":")
     if not colon or not access_key:
-        raise InvalidArgument(
-            "Authorization header is invalid.", ArgumentName="Authorization", ArgumentValue="[not shown]"
-        )
+        raise _refused_header(_OSS_INVALID)
     prefix = "x-amz" if scheme is Scheme.AWS_V2 else "x-oss"
     timestamp, time = _any_date(request, f"{prefix}-date")
     token = header(request.headers, f"{prefix}-security-token") or header(request.headers, "security-token")
@@ -193,10 +206,13 @@ def _from_query(request: SignedRequest, scheme: Scheme, query: Mapping[str, str]
     else:
         names, token, listed = ("AWSAccessKeyId", "Expires", "Signature"), query.get("x-amz-security-token"), ""
     if any(name not in query for name in names):
-        word = "Query-string" if scheme is Scheme.AWS_V2_QUERY else "Query string"
-        raise AccessRefused(f"{word} authentication requires the Signature, Expires and {names[0]} parameters.")
+        if scheme is Scheme.AWS_V2_QUERY:
+            raise AccessRefused(
+                "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
+            )
+        raise AccessRefused(f"Query string authentication requires the Signature, Expires and {names[0]} parameters.")
     access_key, expires, signature = (query[name] for name in names)
-    if not expires.isascii() or not expires.isdigit():
+    if not _is_count(expires):
         raise AccessRefused(f"Invalid date (should be seconds since epoch): {expires}")
     return Claim(
         scheme=scheme,
@@ -220,11 +236,11 @@ def _aws_v4_query(request: SignedRequest, query: Mapping[str, str]) -> Claim:
             'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"'
         )
     try:
-        access_key, date, region, service = _credential(query["X-Amz-Credential"], "aws4_request", "s3")
+        access_key, date, region, service = _credential(query["X-Amz-Credential"], Scheme.AWS_V4)
     except ValueError as problem:
         raise AuthenticationQueryMalformed(f"Error parsing the X-Amz-Credential parameter; {problem}") from None
     timestamp = query["X-Amz-Date"]
-    time = _long_date(timestamp)
+    time = parse_long_date(timestamp)
     if time is None:
         raise AuthenticationQueryMalformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
     _check_scope_date(
@@ -253,30 +269,32 @@ def _aws_v4_query(request: SignedRequest, query: Mapping[str, str]) -> Claim:
 
 
 def _expires(text: str) -> int:
-    try:
-        seconds = int(text)
-    except ValueError:
-        raise AuthenticationQueryMalformed("X-Amz-Expires should be a number") from None
-    if seconds < 0:
+    if _NUMBER.fullmatch(text) is None:
+        raise AuthenticationQueryMalformed("X-Amz-Expires should be a number")
+    if text.startswith("-"):
         raise AuthenticationQueryMalformed("X-Amz-Expires must be non-negative")
-    if seconds > _WEEK_S:
+    if len(text) > _MOST_DIGITS or int(text) > _WEEK_S:
         raise AuthenticationQueryMalformed(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
             "604800 seconds"
         )
-    return seconds
+    return int(text)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def _oss_v4_query(query: Mapping[str, str]) -> Claim:
     needed = ("x-oss-credential", "x-oss-date", "x-oss-expires", "x-oss-signature")
     if any(name not in query for name in needed):
         raise AccessRefused(f"Query string authentication version 4 requires the {', '.join(needed)} parameters.")
-    time, expires = _long_date(query["x-oss-date"]), query["x-oss-expires"]
+    time, expires = parse_long_date(query["x-oss-date"]), query["x-oss-expires"]
     if time is None:
         raise InvalidArgument(
             "Invalid signing date in query.", ArgumentName="x-oss-date", ArgumentValue=query["x-oss-date"]
         )
-    if not expires.isascii() or not expires.isdigit() or not 1 <= int(expires) <= _WEEK_S:
+    if not _is_count(expires) or not 1 <= int(expires) <= _WEEK_S:
         raise InvalidArgument(
             "x-oss-expires must be between 1 and 604800 seconds.", ArgumentName="x-oss-expires", ArgumentValue=expires
         )
@@ -285,7 +303,7 @@ def _oss_v4_query(query: Mapping[str, str]) -> Claim:
             "x-oss-additional-headers is empty.", ArgumentName="x-oss-additional-headers", ArgumentValue=""
         )
     try:
-        access_key, date, region, product = _credential(query["x-oss-credential"], "aliyun_v4_request", None)
+        access_key, date, region, product = _credential(query["x-oss-credential"], Scheme.OSS_V4)
     except ValueError as problem:
         raise InvalidArgument(
             f"The x-oss-credential parameter is invalid; {problem}", ArgumentName="x-oss-credential"
@@ -319,21 +337,22 @@ def _names(listed: str) -> tuple[str, ...]:
     return tuple(sorted(name.strip().lower() for name in listed.split(";") if name.strip()))
 
 
-def _credential(text: str, terminal: str, service: str | None) -> tuple[str, str, str, str]:
+def _credential(text: str, scheme: Scheme) -> tuple[str, str, str, str]:
     """Split a credential scope from the right, because some access keys hold slashes. Raises `ValueError`."""
+    services, terminal = _SCOPES[scheme]
     pieces = text.rsplit("/", 4)
     if len(pieces) != 5 or not pieces[0]:
-        raise ValueError('the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
-    access_key, date, region, named, ending = pieces
-    if service is not None and named != service:
-        raise ValueError(f'incorrect service "{named}". This endpoint belongs to "{service}".')
+        raise ValueError(f'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/{terminal}".')
+    access_key, date, region, service, ending = pieces
+    if service not in services:
+        raise ValueError(f'incorrect service "{service}". This endpoint belongs to "{services[0]}".')
     if ending != terminal:
         raise ValueError(f'incorrect terminal "{ending}". This endpoint uses "{terminal}".')
-    if len(date) != 8 or not date.isdigit():
+    if len(date) != 8 or not _is_count(date):
         raise ValueError(
             f'incorrect date format "{date}". This date in the credential must be in the format "yyyyMMdd".'
         )
-    return access_key, date, region, named
+    return access_key, date, region, service
 
 
 def _check_scope_date(date: str, timestamp: str, error: Exception) -> None:
@@ -341,37 +360,22 @@ def _check_scope_date(date: str, timestamp: str, error: Exception) -> None:
         raise error
 
 
-def _long_date(text: str) -> datetime | None:
-    if not _LONG_DATE.fullmatch(text):
-        return None
-    try:
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _header_time(request: SignedRequest, name: str, prefix: str) -> tuple[str, datetime]:
+def _header_time(request: SignedRequest, name: str) -> tuple[str, datetime]:
+    """Return the time of a V4 request as it is signed, and as a moment."""
     text = header(request.headers, name)
-    if text is not None:
-        time = _long_date(text.strip())
-        if time is not None:
-            return text.strip(), time
-        raise AccessRefused(f"{prefix}{name} must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-    _, date_time = _any_date(request, name)
-    return date_time.strftime("%Y%m%dT%H%M%SZ"), date_time
+    if text is None:
+        _, time = _any_date(request, name)
+        return time.strftime("%Y%m%dT%H%M%SZ"), time
+    time_of_header = parse_long_date(text.strip())
+    if time_of_header is None:
+        raise AccessRefused(_NO_DATE[name])
+    return text.strip(), time_of_header
 
 
 def _any_date(request: SignedRequest, name: str) -> tuple[str, datetime]:
-    text = header(request.headers, name) or header(request.headers, "date")
-    what = "AWS" if name.startswith("x-amz") else "OSS"
-    if text is None:
-        raise AccessRefused(
-            f"{what} authentication requires a valid Date{' or x-amz-date header' if what == 'AWS' else ''}."
-        )
-    time = _long_date(text.strip())
+    """Return the time of a V1 or V2 request: the header `name` before Date."""
+    text = (header(request.headers, name) or header(request.headers, "date") or "").strip()
+    time = parse_long_date(text) or parse_http_date(text)
     if time is None:
-        try:
-            time = parsedate_to_datetime(text)
-        except ValueError:
-            raise AccessRefused(f"{what} authentication requires a valid Date.") from None
-    return text.strip(), time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        raise AccessRefused(_NO_DATE[name])
+    return text, time

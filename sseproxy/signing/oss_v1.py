@@ -7,7 +7,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from sseproxy.errors import SignatureMismatch
-from sseproxy.signing.canonical import decode_path, header, parse_query
+from sseproxy.signing.canonical import decode_path, header, parse_query, redact, to_bytes
 from sseproxy.signing.claims import Claim, Scheme, SignedRequest, Verified
 
 # What all SDKs agree on, and the union of what any of them signs: the service's own list is not published.
@@ -156,7 +156,8 @@ def verify_oss_v1(claim: Claim, request: SignedRequest, secret: str) -> Verified
         expected = _signature(secret, string_to_sign(claim, request, names))
         if hmac.compare_digest(expected.encode(), claim.signature.encode("utf-8", "replace")):
             return Verified(claim=claim, seed_signature="", signing_key=b"")
-    raise SignatureMismatch(OSSAccessKeyId=claim.access_key, StringToSign=string_to_sign(claim, request, SUB_RESOURCES))
+    text = string_to_sign(claim, request, SUB_RESOURCES)
+    raise SignatureMismatch(OSSAccessKeyId=claim.access_key, StringToSign=redact(text))
 
 
 def sign_oss_v1(  # noqa: PLR0913  # the facts of a request, all by keyword
@@ -218,4 +219,4 @@ def _resource(request: SignedRequest, signed_names: Collection[str]) -> str:
 
 
 def _signature(secret: str, text: str) -> str:
-    return b64encode(hmac.digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha1")).decode()
+    return b64encode(hmac.digest(secret.encode(), to_bytes(text), "sha1")).decode()

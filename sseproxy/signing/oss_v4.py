@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sseproxy.errors import SignatureMismatch
-from sseproxy.signing.canonical import canonical_query, encode_key, header, parse_query
+from sseproxy.signing.canonical import canonical_query, encode_key, header, parse_query, redact, to_bytes
 from sseproxy.signing.claims import Claim, SignedRequest, Verified
 from sseproxy.signing.oss_v1 import resource_path
 
@@ -18,17 +18,18 @@ def derive_key(secret: str, scope_date: str, region: str, product: str = "oss") 
     """Return the signing key of a day, region and product; may be cached for that day."""
     key = b"aliyun_v4" + secret.encode()
     for part in (scope_date, region, product, "aliyun_v4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
+        key = hmac.digest(key, to_bytes(part), "sha256")
     return key
 
 
 def verify_oss_v4(claim: Claim, request: SignedRequest, secret: str) -> Verified:
     """Verify a signature; time and region are the caller's to check. Raises `SignatureMismatch`."""
     key = derive_key(secret, claim.scope_date, claim.region, claim.service)
-    text = _string_to_sign(claim.timestamp, claim.scope, canonical_request(request, claim.signed_headers))
-    expected = hmac.digest(key, text.encode(), "sha256").hex()
+    canonical = canonical_request(request, claim.signed_headers)
+    text = _string_to_sign(claim.timestamp, claim.scope, canonical)
+    expected = hmac.digest(key, to_bytes(text), "sha256").hex()
     if not hmac.compare_digest(expected.encode(), claim.signature.encode("utf-8", "replace")):
-        raise SignatureMismatch(OSSAccessKeyId=claim.access_key, StringToSign=text)
+        raise SignatureMismatch(OSSAccessKeyId=claim.access_key, StringToSign=text, CanonicalRequest=redact(canonical))
     return Verified(claim=claim, seed_signature=claim.signature, signing_key=key)
 
 
@@ -62,7 +63,7 @@ def sign_oss_v4(  # noqa: PLR0913  # the facts of a request, all by keyword
     additional = tuple(sorted(name.lower() for name in additional_headers))
     scope = f"{timestamp[:8]}/{region}/oss/aliyun_v4_request"
     text = _string_to_sign(timestamp, scope, canonical_request(request, additional))
-    signature = hmac.digest(derive_key(secret, timestamp[:8], region), text.encode(), "sha256").hex()
+    signature = hmac.digest(derive_key(secret, timestamp[:8], region), to_bytes(text), "sha256").hex()
     listed = f"AdditionalHeaders={';'.join(additional)}," if additional else ""
     added["Authorization"] = f"{ALGORITHM} Credential={access_key}/{scope},{listed}Signature={signature}"
     return added
@@ -89,4 +90,4 @@ def canonical_request(request: SignedRequest, additional: Collection[str]) -> st
 
 
 def _string_to_sign(timestamp: str, scope: str, canonical: str) -> str:
-    return "\n".join([ALGORITHM, timestamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    return "\n".join([ALGORITHM, timestamp, scope, hashlib.sha256(to_bytes(canonical)).hexdigest()])

@@ -68,8 +68,12 @@ def _check_time(claim: Claim, now: datetime, skew: timedelta) -> None:
 
 
 def _check_not_expired(claim: Claim, ends: datetime, now: datetime) -> None:
-    if now > ends:
-        raise SignatureExpired(Expires=_iso(ends), ServerTime=_iso(now))
+    if now <= ends:
+        return
+    details = {"Expires": _iso(ends), "ServerTime": _iso(now)}
+    if claim.scheme is Scheme.AWS_V4_QUERY:
+        details["X-Amz-Expires"] = str(claim.expires_s)
+    raise SignatureExpired(**details)
 
 
 def _iso(time: datetime) -> str:

@@ -61,6 +61,7 @@ class AwsChunkedDecoder:
         self._held: Buffer = b""
         self._trailers: dict[str, str] = {}
         self._trailer_signature: str | None = None
+        self._may_be_blank = False
 
     @property
     def trailers(self) -> Mapping[str, str]:
@@ -78,7 +79,7 @@ class AwsChunkedDecoder:
                     out.append(self._held)
                 self._held = taken
                 self._data(taken)
-            elif self._state is _State.DONE:
+            elif self._state is _State.DONE and not self._may_be_blank:
                 raise IncompleteBody
             else:
                 view = self._take_line(view)
@@ -86,7 +87,7 @@ class AwsChunkedDecoder:
 
     def finish(self) -> Sequence[Buffer]:
         """Check that the framing is complete and return the last buffer."""
-        if self._state is not _State.DONE:
+        if self._state is not _State.DONE or self._line:
             raise IncompleteBody(_TERMINATED)
         if self._left_in_body:
             raise IncompleteBody
@@ -95,8 +96,6 @@ class AwsChunkedDecoder:
     def _data(self, taken: memoryview) -> None:
         self._left_in_chunk -= len(taken)
         self._left_in_body -= len(taken)
-        if self._left_in_body < 0:
-            raise IncompleteBody
         if self._signer is not None:
             self._hash.update(taken)
         if not self._left_in_chunk:
@@ -115,7 +114,11 @@ class AwsChunkedDecoder:
         line, self._line = self._line + piece[:end], b""
         if len(line) > _LONGEST_LINE:
             raise IncompleteBody(_TERMINATED)
-        self._act(line.removesuffix(b"\r"))
+        bare = line.removesuffix(b"\r")
+        # Some clients end a trailer's value in a line feed, and then its line: one blank line more is theirs.
+        if self._state is _State.TRAILERS and bare:
+            self._may_be_blank = bare == line
+        self._act(bare)
         return view[end + 1 :]
 
     def _act(self, line: bytes) -> None:
@@ -125,8 +128,14 @@ class AwsChunkedDecoder:
             if line:
                 raise IncompleteBody(_TERMINATED)
             self._state = _State.HEADER
+        elif self._state is _State.DONE:
+            if line:
+                raise IncompleteBody
+            self._may_be_blank = False
         elif line:
             self._trailer(line)
+        elif self._may_be_blank and self._signer is not None and self._trailer_signature is None:
+            self._may_be_blank = False
         else:
             self._end_trailers()
 
@@ -135,6 +144,8 @@ class AwsChunkedDecoder:
         if found is None:
             raise IncompleteBody(_TERMINATED)
         size = int(found[1], 16)
+        if size > self._left_in_body:
+            raise IncompleteBody
         if size and self._previous_size is not None and self._previous_size < _SMALLEST_CHUNK:
             raise InvalidChunkSize(Chunk=str(self._chunks), BadChunkSize=str(self._previous_size))
         self._chunks += 1

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sseproxy.model import ByteRange
 
-_FROM_TO = re.compile(r"bytes=(\d+)-(\d*)")
-_SUFFIX = re.compile(r"bytes=-(\d+)")
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_FROM_TO = re.compile(r"bytes=([0-9]+)-([0-9]*)")
+_SUFFIX = re.compile(r"bytes=-([0-9]+)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 _MOST_DIGITS = 19  # more is no size that exists, and slow to read as a number
 
 

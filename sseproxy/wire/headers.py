@@ -1,7 +1,18 @@
 """Hop-by-hop names, token lists and dates of HTTP."""
 
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
+
+from sseproxy.signing.dates import parse_http_date
+
+__all__ = [
+    "HOP_BY_HOP",
+    "parse_http_date",
+    "parse_iso_date",
+    "parse_tokens",
+    "print_http_date",
+    "print_iso_date",
+]
 
 # Never forwarded in either direction, and neither is what `Connection` names (S3 dossier §8.8).
 HOP_BY_HOP = frozenset(
@@ -24,15 +35,6 @@ def parse_tokens(value: str | None) -> list[str]:
     return [token.strip().lower() for token in (value or "").split(",") if token.strip()]
 
 
-def parse_http_date(text: str) -> datetime | None:
-    """Understand an HTTP date, in UTC; None where it is none."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError):
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def print_http_date(moment: datetime) -> str:
     """Return `Tue, 09 Apr 2019 03:45:32 GMT`."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)
@@ -47,4 +49,7 @@ def print_iso_date(moment: datetime) -> str:
 def parse_iso_date(text: str) -> datetime:
     """Understand a date of a document. Raises `ValueError`."""
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as problem:
+        raise ValueError("a date outside the calendar") from problem

@@ -2,7 +2,7 @@ import hashlib
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sseproxy.errors import (
@@ -68,6 +68,7 @@ def test_the_dossiers_example_is_decoded_and_its_trailer_kept() -> None:
     assert decoder.trailers == {_TRAILER: "DUoRhQ=="}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(8192, 9000), max_size=4), st.binary(min_size=1, max_size=50), st.integers(1, 7000))
 def test_bodies_survive_any_chunking_and_any_cut(sizes: list[int], last: bytes, step: int) -> None:
     chunks = [*(bytes([size % 251]) * size for size in sizes), last]
