@@ -6,7 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from multidict import CIMultiDict
+
 from sseproxy.dialect import DIALECTS
+from sseproxy.exchange import Body
+from sseproxy.ports import UpstreamRequest
 from sseproxy.settings import UpstreamSettings
 from sseproxy.upstream.client import HttpUpstream, open_session
 from sseproxy.upstream.outgoing_auth import OutgoingAuth
@@ -168,3 +172,43 @@ class Today:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+def get_request(key: str = "k", query: str = "", **headers: str) -> UpstreamRequest:
+    named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return UpstreamRequest(method="GET", bucket="b", raw_key=key, raw_query=query, headers=named)
+
+
+def put_request(body: bytes | Body, length: int | None = None) -> UpstreamRequest:
+    return UpstreamRequest(method="PUT", bucket="b", raw_key="k", body=body, content_length=length)
+
+
+class Tracked:
+    """A body that tells whether it was closed, and that can fail."""
+
+    def __init__(self, *pieces: bytes, failure: Exception | None = None, endless: bool = False) -> None:
+        self._pieces = pieces
+        self._failure = failure
+        self._endless = endless
+        self.pulled = 0
+        self.ended = asyncio.Event()
+
+    async def body(self) -> Body:
+        try:
+            for piece in self._pieces:
+                self.pulled += 1
+                yield piece
+            while self._endless:
+                self.pulled += 1
+                yield bytes(64 * 1024)
+                await asyncio.sleep(0)
+            if self._failure is not None:
+                raise self._failure
+        finally:
+            self.ended.set()
+
+
+async def answer_ok(connection: Connection) -> None:
+    while True:
+        await connection.request()
+        await connection.answer(200, b"ok")
