@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from sseproxy.dialect import DIALECTS
-from sseproxy.errors import UpstreamUnavailable
+from sseproxy.errors import KeyServiceError, UpstreamUnavailable
 from sseproxy.kms import build_kms
 from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.operations.state_store import StateStore
@@ -50,4 +50,12 @@ def unreachable(settings: Settings, error: UpstreamUnavailable) -> str:
     reason = error.__cause__ if error.__cause__ is not None else error.message
     return (
         f"the store {settings.upstream.endpoint} cannot be reached ({reason}); check upstream.endpoint and the network"
+    )
+
+
+def other_keys(settings: Settings, error: KeyServiceError) -> str:
+    """Return what an operator is told when the state bucket was begun under the keys of another KMS."""
+    return (
+        f"the state bucket {settings.state.bucket} cannot be opened with the keys of this KMS ({error.message}); "
+        "put the right KMS database back, or give this proxy a state.bucket or state.prefix of its own"
     )

@@ -4,18 +4,31 @@ from contextlib import AsyncExitStack, closing
 
 import uvloop
 
-from sseproxy.bootstrap.adapters import SystemClock, open_kms, open_upstreams, unreachable
+from sseproxy.bootstrap.adapters import (
+    SystemClock,
+    build_state,
+    open_kms,
+    open_upstreams,
+    other_keys,
+    unreachable,
+)
+from sseproxy.bootstrap.listening import tls_context
 from sseproxy.bootstrap.telemetry import build_telemetry
-from sseproxy.errors import KeyServiceError, UpstreamUnavailable
+from sseproxy.errors import KeyServiceError, SseProxyError, UpstreamUnavailable
 from sseproxy.format import wrap_context
 from sseproxy.model import Binding
+from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.ports import Kms, Upstream, UpstreamRequest
 from sseproxy.settings import Settings
 
 
 def probe_services(settings: Settings) -> dict[str, str | None]:
-    """Ask store and KMS whether they work, changing nothing at the store; what is wrong by name, None for nothing."""
+    """Ask store and KMS whether they work, changing nothing at the store; what is wrong by name, None for nothing.
+
+    Raises `StartFailed` where the certificate cannot be used, `ConfigurationError`.
+    """
+    tls_context(settings.listen)
     return uvloop.run(_probe(settings))
 
 
@@ -25,19 +38,24 @@ async def _probe(settings: Settings) -> dict[str, str | None]:
     async with AsyncExitStack() as stack:
         kms = stack.enter_context(closing(open_kms(settings, clock)))
         upstreams = await open_upstreams(stack, settings, {settings.upstream.dialect}, clock, telemetry.observer)
-        return {
-            "storage": await _storage_problem(upstreams[settings.upstream.dialect], settings),
-            "keys": await _key_problem(kms),
-        }
+        status, storage = await _storage_problem(upstreams[settings.upstream.dialect], settings)
+        keys = await _key_problem(kms)
+        if keys is None and status == 200:
+            keys = await _state_key_problem(build_state(settings, upstreams, kms), settings)
+        return {"storage": storage, "keys": keys}
 
 
-async def _storage_problem(upstream: Upstream, settings: Settings) -> str | None:
-    bucket = settings.state.bucket
+async def _storage_problem(upstream: Upstream, settings: Settings) -> tuple[int, str | None]:
+    """Ask for the state bucket; return the status, 0 without an answer, and what is wrong."""
     try:
-        async with upstream.send(UpstreamRequest(method="HEAD", bucket=bucket)) as response:
-            status = response.status
+        async with upstream.send(UpstreamRequest(method="HEAD", bucket=settings.state.bucket)) as response:
+            return response.status, _meaning(response.status, settings)
     except UpstreamUnavailable as error:
-        return unreachable(settings, error)
+        return 0, unreachable(settings, error)
+
+
+def _meaning(status: int, settings: Settings) -> str | None:
+    bucket = settings.state.bucket
     match status:
         case 200:
             return None
@@ -64,3 +82,14 @@ async def _key_problem(kms: Kms) -> str | None:
     except KeyServiceError as error:
         return f"{error.message} ({SERVICE_KEY_ALIAS})"
     return None if opened == key else "a data key that was just wrapped opens as another one"
+
+
+async def _state_key_problem(state: StateStore, settings: Settings) -> str | None:
+    """Say whether the state bucket, if it is there already, belongs to other keys."""
+    try:
+        await state.open_key(create=False)
+    except KeyServiceError as error:
+        return other_keys(settings, error)
+    except SseProxyError as error:
+        return error.message
+    return None

@@ -7,7 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 
-from sseproxy.bootstrap.adapters import SystemClock, build_state, open_kms, open_upstreams, unreachable
+from sseproxy.bootstrap.adapters import (
+    SystemClock,
+    build_state,
+    open_kms,
+    open_upstreams,
+    other_keys,
+    unreachable,
+)
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.listening import listening, tls_context
 from sseproxy.bootstrap.telemetry import Telemetry
@@ -89,10 +96,7 @@ async def _open_state(state: StateStore, settings: Settings) -> None:
     except UpstreamUnavailable as cause:
         raise StartFailed(unreachable(settings, cause)) from cause
     except KeyServiceError as cause:
-        raise ConfigurationError(
-            f"the state bucket {settings.state.bucket} cannot be opened with the keys of this KMS ({cause.message}); "
-            "put the right KMS database back, or give this proxy a state.bucket or state.prefix of its own"
-        ) from cause
+        raise ConfigurationError(other_keys(settings, cause)) from cause
 
 
 def _build_services(

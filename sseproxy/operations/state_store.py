@@ -90,13 +90,14 @@ class StateStore:
 
     # ---- records ----
 
-    async def open_key(self) -> None:
-        """Make sure that records can be authenticated: open the state bucket's key, or make it the first time.
+    async def open_key(self, *, create: bool = True) -> None:
+        """Make sure that records can be authenticated: open the state bucket's key, or make it if there is none yet.
 
         Raises a `KeyServiceError` where the bucket belongs to a proxy with other keys, `StateRejected`,
         `UpstreamUnavailable`.
         """
-        await self._state_key()
+        if create or await self._get(_KEY_NAME) is not None:
+            await self._state_key()
 
     async def put(self, key: str, payload: bytes, *, purpose: str, bucket: str) -> None:
         """Write a record about a bucket of the clients'."""

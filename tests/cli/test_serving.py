@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,8 +201,9 @@ def test_a_request_in_progress_ends_well_after_sigterm_and_no_new_one_is_taken(l
     admin = _admin(proxy)
     with socket.create_connection((proxy.host, proxy.port), timeout=60) as connection:
         connection.sendall(signed_put_head(proxy, "/drained/k", length=2_000_000) + bytes(1_500_000))
+        _wait_until(proxy, lambda: b"\nsseproxy_in_flight 1.0\n" in _get(admin + "/metrics")[1])
         proxy.process.terminate()
-        _wait_for(proxy, "draining")
+        _wait_until(proxy, lambda: any(line["event"] == "draining" for line in _lines(proxy)))
 
         readiness = _get(admin + "/readyz")
         with pytest.raises(OSError, match=r"refused|reset"):
@@ -222,6 +223,7 @@ def test_what_does_not_end_within_the_drain_timeout_is_cut_off(launcher: Launche
     s3_client(proxy).create_bucket(Bucket="drained")
     with socket.create_connection((proxy.host, proxy.port), timeout=60) as connection:
         connection.sendall(signed_put_head(proxy, "/drained/k", length=3_000_000) + bytes(1_500_000))
+        _wait_until(proxy, lambda: b"\nsseproxy_in_flight 1.0\n" in _get(_admin(proxy) + "/metrics")[1])
         proxy.process.terminate()
 
         assert proxy.process.wait(30) == 0
@@ -229,16 +231,16 @@ def test_what_does_not_end_within_the_drain_timeout_is_cut_off(launcher: Launche
     assert "Contents" not in s3_client(store).list_objects_v2(Bucket="drained")
 
 
-def _wait_for(server: Server, event: str) -> None:
-    """Wait for an event in the log; the launcher's own waiting does the same for the first one."""
+def _wait_until(server: Server, happened: Callable[[], bool]) -> None:
+    """Wait for something that a running process tells no other way; the launcher's own waiting does the same."""
     for _ in range(600):
-        if any(line["event"] == event for line in _lines(server)):
+        if happened():
             return
         try:
             server.process.wait(0.05)
         except subprocess.TimeoutExpired:
             continue
-    pytest.fail(f"no event {event!r}:\n{server.output()}")
+    pytest.fail(f"it did not happen:\n{server.output()}")
 
 
 # ---- what goes wrong at the start ----
@@ -312,6 +314,8 @@ def test_a_state_bucket_of_a_proxy_with_other_keys_is_told(launcher: Launcher) -
         launcher.proxy(store)
 
     assert launcher.servers[-1].process.wait() == 2
+    checked = _sseproxy("check", "--config", _config(launcher.servers[-1]))
+    assert (checked.returncode, "keys: the state bucket sseproxy-state cannot" in checked.stderr) == (1, True)
     launcher.proxy(store, extra='[state]\nprefix = "second/"\n')  # with a prefix of its own it starts
 
 
@@ -325,6 +329,19 @@ def test_a_port_that_is_taken_is_told(working: Server, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"sseproxy: cannot listen on 127.0.0.1:{working.port}: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_check_before_the_first_start_changes_nothing_at_the_store(launcher: Launcher) -> None:
+    store = launcher.store()
+    with pytest.raises(StartFailed):
+        launcher.proxy(store, extra="[listen2]\n")  # leaves its configuration behind
+    config = Path(_config(launcher.servers[-1]))
+    config.write_text(config.read_text().replace("[listen2]\n", ""))
+
+    done = _sseproxy("check", "--config", str(config))
+
+    assert done.returncode == 0, done.stderr
+    assert s3_client(store).list_buckets()["Buckets"] == []
 
 
 def test_check_of_a_good_configuration_shows_it_and_ends_with_code_0(working: Server) -> None:
