@@ -49,9 +49,7 @@ def test_an_upload_goes_on_in_another_process_after_sigkill(launcher: Launcher) 
     before = second.list_objects_v2(Bucket="resumed")["KeyCount"]
     etags[2] = second.upload_part(**common, PartNumber=2, Body=bodies[2])["ETag"]
     shown = [(part["PartNumber"], part["Size"]) for part in second.list_parts(**common)["Parts"]]
-    complete: dict[str, Any] = {
-        "MultipartUpload": {"Parts": [{"PartNumber": n, "ETag": etags[n]} for n in (1, 2, 3)]}
-    }
+    complete: dict[str, Any] = {"MultipartUpload": {"Parts": [{"PartNumber": n, "ETag": etags[n]} for n in (1, 2, 3)]}}
     second.complete_multipart_upload(**common, **complete)
     again = second.complete_multipart_upload(**common, **complete)
 
