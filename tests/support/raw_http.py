@@ -70,7 +70,8 @@ def sign_oss(
     lower = {name.lower(): value.strip() for name, value in headers.items()}
     own = "".join(f"{name}:{lower[name]}\n" for name in sorted(lower) if name.startswith("x-oss-"))
     path, _, query = target.partition("?")
-    resource = unquote(path) + ("?" + "&".join(sorted(unquote(query).split("&"))) if query else "")
+    level = "/" if path.count("/") == 1 and path != "/" else ""  # a bucket is signed with a slash behind it
+    resource = unquote(path) + level + ("?" + "&".join(sorted(unquote(query).split("&"))) if query else "")
     plain = "\n".join([method, lower.get("content-md5", ""), lower.get("content-type", ""), lower["date"], own])
     mac = hmac.digest(secret.encode(), (plain + resource).encode(), hashlib.sha1)
     return {**headers, "Authorization": f"OSS {ACCESS_KEY}:{base64.b64encode(mac).decode()}"}
