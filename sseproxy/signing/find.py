@@ -200,7 +200,9 @@ def _from_query(request: SignedRequest, scheme: Scheme, query: Mapping[str, str]
         return _oss_v4_query(query)
     if scheme is Scheme.OSS_V2_QUERY:
         names = ("x-oss-access-key-id", "x-oss-expires", "x-oss-signature")
-        token, listed = query.get("x-oss-security-token"), query.get("x-oss-additional-headers", "")
+        # oss2 writes the token's name as in version 1.
+        token = query.get("x-oss-security-token") or query.get("security-token")
+        listed = query.get("x-oss-additional-headers", "")
     elif scheme is Scheme.OSS_V1_QUERY:
         names, token, listed = ("OSSAccessKeyId", "Expires", "Signature"), query.get("security-token"), ""
     else:
