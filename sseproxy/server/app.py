@@ -6,6 +6,8 @@ from typing import cast
 
 from aiohttp import web
 
+from sseproxy.errors import SseProxyError
+from sseproxy.server.framing import MalformedRequest
 from sseproxy.server.gateway import Backing, Gateway
 from sseproxy.server.outgoing import CutOff
 
@@ -16,6 +18,7 @@ _WRITE_BUFFER = 256 * 1024
 _MOST_HEADERS = 256  # S3 clients may send more than aiohttp's 128: one per piece of user metadata
 _LINGERING_S = 5.0  # how long an unread body is read and thrown away, so that its sender sees the answer
 _LAST_WAIT_S = 1.0
+_BAD_REQUEST = 400
 
 
 class _Connection(web.RequestHandler):
@@ -56,7 +59,7 @@ class _Connection(web.RequestHandler):
         """Answer what cannot be parsed. Nothing is logged of it: it may hold anything, also a signature."""
         if isinstance(exc, CutOff) or request.writer.output_size > 0:
             raise ConnectionError from exc
-        return self._gateway.malformed()
+        return self._gateway.last_resort(MalformedRequest() if status == _BAD_REQUEST else SseProxyError())
 
 
 class DataServer(web.Server):

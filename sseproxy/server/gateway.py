@@ -26,6 +26,8 @@ from sseproxy.signing import parse_query
 from sseproxy.telemetry.access import AccessLog
 from sseproxy.telemetry.tally import Tally, tallying
 
+_GONE = (ConnectionError, TimeoutError)  # what a client that goes away, or takes nothing any more, raises
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -70,16 +72,20 @@ class Gateway:
             try:
                 return await self._answer(raw, visit)
             except CutOff as cut:
-                self._note(visit, cut.cause)
+                if not isinstance(cut.cause, _GONE):
+                    self._note(visit, cut.cause)
+                raise
+            except Exception as error:
+                self._ledger.surprised(visit, error)  # a mistake on the way to the error document itself
                 raise
             finally:
                 self._ledger.close(visit)
 
-    def malformed(self) -> web.Response:
-        """Return the answer to something that cannot be parsed as HTTP."""
+    def last_resort(self, error: SseProxyError) -> web.Response:
+        """Return the answer where there is no request that could be understood; it ends the connection."""
         dialect = self._authenticator.guess_dialect({}, ())
         request_id = new_request_id()
-        response = refuse(dialect, MalformedRequest(), "GET", request_id, self._host_id)
+        response = refuse(dialect, error, "GET", request_id, self._host_id)
         response.headers.update(dialect.answer_headers)
         response.headers[dialect.request_id_header] = request_id
         if dialect.host_id_header is not None:
@@ -135,7 +141,7 @@ class Gateway:
         return await self._handlers[visit.dialect.name](build_request(arrival, body, self._pool))
 
     async def _deliver(self, raw: web.BaseRequest, visit: Visit, response: Response) -> web.StreamResponse:
-        unread = visit.body is not None and not visit.body.may_be_left_unread
+        unread = not (raw.content.is_eof() if visit.body is None else visit.body.may_be_left_unread)
         return await deliver(
             raw,
             visit,
@@ -162,11 +168,8 @@ class Gateway:
     def _note(self, visit: Visit, error: BaseException) -> None:
         """Take down what went wrong: the code of the answer, what an operator must know."""
         known = known_error(error)
+        visit.code = error_code(visit.dialect, known or SseProxyError()).code
         if known is None:
-            visit.code = error_code(visit.dialect, SseProxyError()).code
-            if not isinstance(error, (ConnectionError, TimeoutError)):  # those are clients that went away
-                self._ledger.surprised(visit, error)
-            return
-        visit.code = error_code(visit.dialect, known).code
-        if isinstance(known, IntegrityError):
+            self._ledger.surprised(visit, error)
+        elif isinstance(known, IntegrityError):
             self._ledger.integrity_failed(visit, known)

@@ -29,7 +29,6 @@ IDLE_S = 4.0
 _REPEATABLE = frozenset({"GET", "HEAD", "DELETE", "PUT"})
 _WITH_BODY = frozenset({"PUT", "POST"})
 _AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
@@ -95,6 +94,7 @@ class HttpUpstream:
                 if stream.failure is not None:
                     raise stream.failure from stream.failure.__cause__  # as it was, without aiohttp's wrapping
             if isinstance(error, TRANSPORT_ERRORS):
+                self._observer.event("storage_failed", method=request.method, error=type(error).__name__)
                 raise _reason(request, stream, error) from error
             raise
         finally:
@@ -115,7 +115,7 @@ def _reason(request: UpstreamRequest, stream: StreamPayload | None, error: Excep
     unavailable = UpstreamUnavailable()
     if stream is not None and stream.consumed:
         return unavailable
-    if isinstance(error, _NOT_SENT) or (isinstance(error, _LOST) and request.method in _REPEATABLE):
+    if isinstance(error, aiohttp.ClientConnectorError) or (isinstance(error, _LOST) and request.method in _REPEATABLE):
         return Transient(unavailable)
     return unavailable
 

@@ -165,6 +165,7 @@ async def test_a_body_is_closed_when_its_reader_goes_away() -> None:
         await port.server.shutdown(1)
 
     assert port.lines[0]["aborted"]
+    assert port.lines[0]["code"] is None
     assert port.notes.events == []
 
 

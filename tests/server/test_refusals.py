@@ -91,4 +91,46 @@ async def test_a_request_too_many_is_turned_away_at_once() -> None:
         first = await wire.answer()
 
     assert (s3.status, s3.code, s3["retry-after"]) == (503, "SlowDown", "1")
+    assert "connection" not in s3.headers
     assert first.status == 200
+
+
+async def test_an_upload_too_many_is_turned_away_without_waiting_for_its_body() -> None:
+    inside, over = asyncio.Event(), asyncio.Event()
+
+    async def handler(_request: Request) -> Response:
+        inside.set()
+        await over.wait()
+        return Response(status=200)
+
+    async with data_port(handler, limits={"requests": 1}) as port, port.connect() as wire, port.connect() as other:
+        await wire.say(port.signed("GET", "/b/a"))
+        await inside.wait()
+        await other.say(port.signed("PUT", "/b/a", {"Content-Length": "1000000"}))
+        refused = await other.answer()
+        over.set()
+        await wire.answer()
+
+    assert (refused.status, refused["connection"]) == (503, "close")
+
+
+async def test_a_mistake_on_the_way_to_the_error_document_is_still_an_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    error = NoSuchKey()
+    error.details = 5  # type: ignore[assignment]  # no mapping, so the document cannot be rendered
+    async with data_port(failing(error)) as port:
+        answer = await port.ask(port.signed("GET", "/b/a"))
+
+    assert (answer.status, answer.code) == (500, "InternalError")
+    assert [name for name, _ in port.notes.events] == ["request_failed"]
+    assert caplog.records == []
+
+
+async def test_what_a_client_says_of_itself_is_shown_whatever_its_bytes() -> None:
+    async with data_port() as port:
+        query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=%FF%00/20261121/us-east-1/s3/aws4_request"
+        rest = "&X-Amz-Date=20261121T120000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=%FE"
+        answer = await port.ask(port.plain("GET", f"/b/a%FF?{query}{rest}"))
+
+    assert (answer.status, answer.code) == (403, "InvalidAccessKeyId")

@@ -134,6 +134,7 @@ class Counter:
     def __init__(self) -> None:
         self.counts: list[tuple[str, Mapping[str, str]]] = []
         self.observed: list[str] = []
+        self.events: list[tuple[str, Mapping[str, object]]] = []
 
     def count(self, name: str, value: float = 1.0, /, **labels: str) -> None:
         self.counts.append((name, labels))
@@ -142,7 +143,7 @@ class Counter:
         self.observed.append(name)
 
     def event(self, name: str, /, **fields: str | float | bool | None) -> None:
-        raise AssertionError(name)
+        self.events.append((name, fields))
 
 
 @asynccontextmanager

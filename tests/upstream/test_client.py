@@ -227,6 +227,7 @@ async def test_a_storage_that_is_not_there_is_tried_three_times_with_pauses() ->
 
     assert len(pauses) == 2
     assert counter.counts == [("upstream_requests_total", {"method": "POST", "status": "none"})] * 3
+    assert counter.events == [("storage_failed", {"method": "POST", "error": "ClientConnectorError"})] * 3
 
 
 async def test_every_request_is_counted_under_its_method_and_status() -> None:
