@@ -14,7 +14,15 @@ def test_the_long_form_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "19941106", "19941306T084937Z", "19941106T084937z", "19941106T084937Z\n", "1994११०६T084937Z"]
+    "text",
+    [
+        "",
+        "19941106",
+        "19941306T084937Z",
+        "19941106T084937z",
+        "19941106T084937Z\n",
+        "1994\u0967\u0967\u0966\u096cT084937Z",
+    ],
 )
 def test_what_is_no_long_date_is_none(text: str) -> None:
     assert parse_long_date(text) is None

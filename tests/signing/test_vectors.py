@@ -1,5 +1,6 @@
 """The published and recomputed vectors of both protocols."""
 
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -76,6 +77,45 @@ def test_published_aws_v4_requests_do_not_verify_with_another_secret(name: str) 
         verify(claim, _AWS_V4[name], _SECRET + "x", _NOW)
 
 
+_STREAMED = {
+    "payload": ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", {"content-length": "66824"}, "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9", [
+        "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+        "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+    ]),
+    "trailer": ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", {"x-amz-trailer": "x-amz-checksum-crc32c"}, "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e", [
+        "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+        "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+        "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _STREAMED)
+def test_a_published_streamed_request_seeds_its_chunk_signatures(name: str) -> None:
+    payload, more, seed, signatures = _STREAMED[name]
+    headers = {
+        "host": "s3.amazonaws.com", "x-amz-date": "20130524T000000Z", "x-amz-content-sha256": payload,
+        "x-amz-storage-class": "REDUCED_REDUNDANCY", "content-encoding": "aws-chunked", "x-amz-decoded-content-length": "66560",
+        **more,
+    }  # fmt: skip
+    authorization = (
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
+        f"SignedHeaders={';'.join(sorted(headers))},Signature={seed}"
+    )
+    request = SignedRequest(
+        method="PUT", raw_path="/examplebucket/chunkObject.txt", raw_query="",
+        headers=[*headers.items(), ("Authorization", authorization)], bucket="examplebucket", raw_key="chunkObject.txt",
+    )  # fmt: skip
+    claim = find_claim(request)
+    assert claim is not None
+
+    signer = ChunkSigner.after(verify(claim, request, _SECRET, _NOW))
+
+    for chunk, signature in zip([b"a" * 65536, b"a" * 1024, b""], signatures, strict=True):
+        signer.verify_chunk(hashlib.sha256(chunk).hexdigest(), signature)
+
+
 def test_published_chunk_signatures_chain() -> None:
     signer = ChunkSigner(
         signing_key=derive_key(_SECRET, "20130524", "us-east-1"),
@@ -125,6 +165,22 @@ def test_published_aws_v2_requests_verify(name: str) -> None:
     assert verify_aws_v2(claim, request, _SECRET).claim is claim
 
 
+def test_the_published_aws_v2_url_verifies() -> None:
+    query = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Expires=1175139620&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D"
+    request = SignedRequest(
+        method="GET",
+        raw_path="/photos/puppy.jpg",
+        raw_query=query,
+        headers=[],
+        bucket="johnsmith",
+        raw_key="photos/puppy.jpg",
+    )
+    claim = find_claim(request)
+
+    assert claim is not None
+    verify(claim, request, _SECRET, datetime(2007, 3, 28, tzinfo=UTC))
+
+
 _OSS_V1 = {
     "put": ("OtxrzxIsfpFjA7SwPzILwy8Bw21TLhquhboDYROV", "PUT", "oss-example", "nelson", "", "26NBxoKdsyly4EDv6inkoDft/yA=", {
         "Content-MD5": "ODBGOERFMDMzQTczRUY3NUE3NzA5QzdFNUYzMDQxNEM=", "Content-Type": "text/html",
@@ -159,21 +215,17 @@ def test_oss_v1_requests_verify(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw_key", "query", "signature"),
+    ("raw_key", "query"),
     [
-        (
-            "key",
-            "OSSAccessKeyId=ak&Expires=1699807420&Signature=dcLTea%2BYh9ApirQ8o8dOPqtvJXQ%3D&versionId=versionId",
-            "url",
-        ),
+        ("key", "OSSAccessKeyId=ak&Expires=1699807420&Signature=dcLTea%2BYh9ApirQ8o8dOPqtvJXQ%3D&versionId=versionId"),
         (
             "key%2B123",
             "OSSAccessKeyId=ak&Expires=1699808204&Signature=jzKYRrM5y6Br0dRFPaTGOsbrDhY%3D&security-token=token&versionId=versionId",
-            "token",
         ),
     ],
+    ids=["plain", "token"],
 )
-def test_oss_v1_urls_verify(raw_key: str, query: str, signature: str) -> None:
+def test_oss_v1_urls_verify(raw_key: str, query: str) -> None:
     request = SignedRequest(
         method="GET", raw_path=f"/bucket/{raw_key}", raw_query=query, headers=[], bucket="bucket", raw_key=raw_key
     )
@@ -222,6 +274,39 @@ def test_published_oss_v4_signatures_are_made_and_verified(name: str) -> None:
     assert added["Authorization"].endswith(f"Signature={signature}")
     assert claim is not None
     verify(claim, request, "sk", now, region="cn-hangzhou")
+
+
+def test_the_published_oss_v4_url_verifies() -> None:
+    query = (
+        f"{_OSS_V4_QUERY}&x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-date=20231217T025437Z&x-oss-expires=599"
+        "&x-oss-credential=ak%2F20231217%2Fcn-hangzhou%2Foss%2Faliyun_v4_request"
+        "&x-oss-signature=a39966c61718be0d5b14e668088b3fa07601033f6518ac7b523100014269c0fe"
+    )
+    headers = {
+        "x-oss-head1": "value",
+        "abc": "value",
+        "ZAbc": "value",
+        "XYZ": "value",
+        "content-type": "application/octet-stream",
+    }
+    request = SignedRequest(
+        method="PUT", raw_path="/1234%2B-/123/1.txt", raw_query=query, headers=list(headers.items()), bucket="bucket",
+        raw_key="1234%2B-/123/1.txt",
+    )  # fmt: skip
+    claim = find_claim(request)
+
+    assert claim is not None
+    verify(claim, request, "sk", datetime(2023, 12, 17, 3, 4, 36, tzinfo=UTC))
+
+
+def test_oss_v4_signs_odd_keys_as_the_reference_does() -> None:
+    added = sign_oss_v4(
+        method="PUT", bucket="bkt", raw_key="dir/a%20b+%C3%A9.txt", raw_query="",
+        headers={"content-type": "text/plain", "x-oss-server-side-encryption": "AES256"}, access_key="ak", secret="sk",
+        token=None, region="cn-hangzhou", now=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+
+    assert added["Authorization"].endswith("Signature=ad1e89824898844828b18a2a9b06ccdf05730daf355ad8747d10fffb3ddbe1a4")
 
 
 @pytest.mark.parametrize(
