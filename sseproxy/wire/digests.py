@@ -48,7 +48,10 @@ _WIDTHS: Mapping[ChecksumAlgorithm, int] = MappingProxyType(
 
 
 class Digests:
-    """Digests of one body, updated together. May be used from a thread, by one at a time."""
+    """Digests of one body, updated together.
+
+    May be used from a thread, by one at a time: all of them let other threads run while they work on large buffers.
+    """
 
     def __init__(self, *, md5: bool, crc64: bool, algorithms: frozenset[ChecksumAlgorithm] = frozenset()) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
@@ -108,14 +111,18 @@ def crc_combine(algorithm: Crc, first: int, second: int, second_length: int) -> 
     return _multiply(_power_of_x(8 * second_length, polynomial, one), first, polynomial, one) ^ second
 
 
-def parse_checksum(algorithm: ChecksumAlgorithm, text: str) -> bytes:
-    """Return the raw bytes of a checksum as it is sent. Raises `InvalidRequest` (S3 dossier §4.3)."""
+def parse_checksum(algorithm: ChecksumAlgorithm, text: str, *, trailing: bool = False) -> bytes:
+    """Return the raw bytes of a checksum as it is sent, in a header or behind the body.
+
+    Raises `InvalidRequest` (S3 dossier §3.5, §4.3).
+    """
     try:
         value = b64decode(text, validate=True)
     except (Base64Error, ValueError):
         value = b""
     if len(value) != _WIDTHS[algorithm]:
-        raise InvalidRequest(f"Value for x-amz-checksum-{algorithm.value.lower()} header is invalid.")
+        place = "trailing header" if trailing else "header"
+        raise InvalidRequest(f"Value for x-amz-checksum-{algorithm.value.lower()} {place} is invalid.")
     return value
 
 

@@ -7,7 +7,7 @@ from sseproxy.wire.byte_ranges import Unsatisfiable, content_range, parse_conten
 
 _IGNORED = [
     "bytes=10-5", "bytes=abc", "bytes=-", "bytes=-1-", "bytes=,", "bytes= -1", "bytes=--1", "bytes=0 -1", "bytes=0--1",
-    "bytes=100-x", "foo=0-1", "bytes=0-0,1-2", "", "bytes=" + "9" * 60 + "-",
+    "bytes=100-x", "foo=0-1", "bytes=0-0,1-2", "", "bytes=" + "9" * 60 + "-", "bytes=\u0661-\u0662", "bytes=0-1\n", "bytes",
 ]  # fmt: skip
 
 
@@ -53,3 +53,50 @@ def test_a_printed_content_range_is_read_as_it_was(first: int, length: int, more
     wanted = ByteRange(first, first + length)
 
     assert parse_content_range(content_range(wanted, wanted.last + 1 + more)) == (wanted, wanted.last + 1 + more)
+
+
+@given(st.integers(0, 60), st.none() | st.integers(0, 60), st.integers(0, 50))
+def test_a_range_gives_the_bytes_that_it_names(first: int, last: int | None, size: int) -> None:
+    spec = parse_range(f"bytes={first}-{'' if last is None else last}")
+    whole = list(range(size))
+    named = [byte for byte in whole if byte >= first and (last is None or byte <= last)]
+
+    if last is not None and last < first:
+        assert spec is None
+        return
+    assert spec is not None
+    resolved = resolve(spec, size)
+    if isinstance(resolved, ByteRange):
+        assert whole[resolved.first : resolved.last + 1] == named
+        assert resolved.length == len(named) > 0
+    else:
+        assert resolved == Unsatisfiable()
+        assert named == []
+
+
+@given(st.integers(0, 60), st.integers(0, 50))
+def test_a_suffix_gives_the_last_bytes(length: int, size: int) -> None:
+    spec = parse_range(f"bytes=-{length}")
+    assert spec is not None
+
+    resolved = resolve(spec, size)
+
+    if length == 0:
+        assert resolved == Unsatisfiable()
+    elif size == 0:
+        assert resolved is None
+    else:
+        assert isinstance(resolved, ByteRange)
+        assert list(range(size))[resolved.first : resolved.last + 1] == list(range(size))[-length:]
+
+
+def test_a_content_range_may_leave_the_size_open() -> None:
+    assert parse_content_range("bytes 0-9/*") == (ByteRange(0, 9), None)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "bytes */10", "bytes 5-4/10", "bytes 0-1", "bytes 0-" + "9" * 5000 + "/*", "items 0-1/2"]
+)
+def test_what_is_no_content_range_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match=r"^no Content-Range$"):
+        parse_content_range(value)

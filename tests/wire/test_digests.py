@@ -1,3 +1,4 @@
+import hashlib
 from base64 import b64encode
 
 import pytest
@@ -75,3 +76,54 @@ def test_composite_checksums_are_the_published_ones() -> None:
 def test_a_checksum_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^Value for x-amz-checksum-crc32 header is invalid\.$"):
         parse_checksum(ChecksumAlgorithm.CRC32, text)
+    with pytest.raises(InvalidRequest, match=r"^Value for x-amz-checksum-crc32 trailing header is invalid\.$"):
+        parse_checksum(ChecksumAlgorithm.CRC32, text, trailing=True)
+
+
+@pytest.mark.parametrize("data", _VECTORS)
+def test_checksums_are_read_as_they_are_sent(data: bytes) -> None:
+    for algorithm, text in zip(ChecksumAlgorithm, _VECTORS[data], strict=True):
+        assert parse_checksum(algorithm, text) == digest_of(algorithm, data)
+
+
+@given(st.lists(st.binary(max_size=300), max_size=6))
+def test_digests_do_not_depend_on_how_the_bytes_arrive(pieces: list[bytes]) -> None:
+    whole = b"".join(pieces)
+    every = Digests(md5=True, crc64=True, algorithms=frozenset(ChecksumAlgorithm))
+    for number, piece in enumerate(pieces):
+        every.update((bytes, bytearray, memoryview)[number % 3](piece))
+    at_once = Digests(md5=True, crc64=True, algorithms=frozenset(ChecksumAlgorithm))
+    at_once.update(whole)
+
+    assert every.md5 == at_once.md5 == hashlib.md5(whole).digest()
+    assert every.crc64 == at_once.crc64
+    for algorithm in ChecksumAlgorithm:
+        assert every.checksum(algorithm) == at_once.checksum(algorithm) == digest_of(algorithm, whole)
+
+
+def test_a_digest_that_was_not_asked_for_is_not_there() -> None:
+    digests = Digests(md5=False, crc64=False)
+
+    with pytest.raises(LookupError):
+        _ = digests.md5
+    with pytest.raises(LookupError):
+        _ = digests.crc64
+    with pytest.raises(LookupError):
+        digests.checksum(ChecksumAlgorithm.SHA256)
+
+
+def test_the_combination_of_the_oss_reference() -> None:
+    hello, world = Digests(md5=False, crc64=True), Digests(md5=False, crc64=True)
+    hello.update(b"hello ")
+    world.update(b"world")
+
+    assert crc_combine(CRC64_XZ, hello.crc64, world.crc64, 5) == 5981764153023615706
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 5 * 2**40), st.integers(0, 5 * 2**40))
+def test_combination_is_associative(one: int, two: int, length: int, more: int) -> None:
+    three = one ^ two
+    left = crc_combine(CRC64_XZ, crc_combine(CRC64_XZ, one, two, length), three, more)
+    right = crc_combine(CRC64_XZ, one, crc_combine(CRC64_XZ, two, three, more), length + more)
+
+    assert left == right
