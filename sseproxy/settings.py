@@ -119,7 +119,12 @@ class StateSettings(Section):
         pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
         description="the private bucket; hidden from clients and closed to them",
     )
-    prefix: str = Field(default="", description="prepended to every key in the state bucket")
+    prefix: str = Field(
+        default="",
+        max_length=340,  # so that no state key is longer than 1,024 bytes (docs/format.md, "Upload records")
+        pattern=r"^[A-Za-z0-9._/-]*$",
+        description="prepended to every key in the state bucket",
+    )
     create: bool = Field(default=True, description="create the bucket at start if it is missing")
 
 

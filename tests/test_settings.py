@@ -227,6 +227,12 @@ def test_a_state_bucket_with_an_illegal_name_is_refused(name: str) -> None:
         StateSettings(bucket=name)
 
 
+@pytest.mark.parametrize("prefix", ["a b", "ä/", "x" * 341, "a%2Fb", "a\n"])
+def test_a_state_prefix_that_would_not_fit_into_a_key_is_refused(prefix: str) -> None:
+    with pytest.raises(ValidationError):
+        StateSettings(prefix=prefix)
+
+
 def _whole(**clients: object) -> dict[str, object]:
     return {
         "upstream": {"endpoint": "https://h", "access_key": "a", "secret_key": "s"},

@@ -1,7 +1,7 @@
 """The state bucket: small records, MACed, and the sealed bytes of parts that wait for Complete.
 
-Private, unversioned, never reachable through the data port (docs/format.md, "State bucket"). A record names what it is
-for: its MAC covers purpose, bucket, state key and payload, so that no record passes for another.
+Private, unversioned, never reachable through the data port. A record names what it is for: its MAC covers purpose,
+bucket, state key and payload, so that no record passes for another.
 """
 
 import asyncio

@@ -47,7 +47,7 @@ class Authenticator:
     def __init__(self, clients: ClientsSettings, served: Collection[str], unsigned_dialect: str, clock: Clock) -> None:
         self._clients = clients
         self._secrets = {client.access_key: client.secret_key for client in clients.credentials}
-        self._served = served
+        self._served = tuple(DIALECTS[name] for name in sorted(served))
         self._unsigned_dialect = unsigned_dialect
         self._clock = clock
 
@@ -68,8 +68,8 @@ class Authenticator:
         claim = find_claim(request)
         if claim is not None:
             dialect = DIALECTS[claim.scheme.dialect]
-        if dialect.name not in self._served:
-            spoken = " and ".join(_SPOKEN[name] for name in sorted(self._served))
+        if dialect not in self._served:
+            spoken = " and ".join(_SPOKEN[served.name] for served in self._served)
             raise WrongDialect(f"This endpoint speaks {spoken}; your request is signed or marked for another one.")
         if claim is None:
             if not self._clients.trust_unsigned:
