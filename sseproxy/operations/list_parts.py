@@ -49,9 +49,12 @@ async def present_parts(
 ) -> list[PartView]:
     """Return the latest attempt of every part with a number above `after`, at most `most`, in order."""
     key = await services.keyring.open(upload.envelope, upload.ref)
-    backend = {}
+    backend: dict[int, PartView] = {}
     async for part in backend_parts(services, address, upload.upload_id, after=after, most=most):
-        backend[part.number] = part
+        # Some storages (SeaweedFS) list every attempt of a part, in any order.
+        known = backend.get(part.number)
+        if known is None or part.last_modified >= known.last_modified:
+            backend[part.number] = part
     kept = await kept_parts(services.state, upload)
     chosen: dict[int, PartView] = {}
     async with aclosing(load_attempts(services.state, upload, key, after_part=after)) as attempts:
