@@ -10,10 +10,8 @@ from sseproxy.errors import SseProxyError
 from sseproxy.server.framing import MalformedRequest
 from sseproxy.server.gateway import Backing, Gateway
 from sseproxy.server.outgoing import CutOff
+from sseproxy.upstream.pieces import READ_BUFFER
 
-# aiohttp stops reading when twice as much waits, and what waits is taken in one piece: of a slow storage's connection
-# up to 0.65 MiB wait here, as much is being worked on and as much is on its way out. Less costs CPU time.
-READ_BUFFER = 192 * 1024
 _WRITE_BUFFER = 256 * 1024
 _MOST_HEADERS = 256  # S3 clients may send more than aiohttp's 128: one per piece of user metadata
 _LINGERING_S = 5.0  # how long an unread body is read and thrown away, so that its sender sees the answer

@@ -12,6 +12,7 @@ from aiohttp.http import HttpProcessingError
 from sseproxy.errors import IncompleteBody, RequestTimeout
 from sseproxy.exchange import Body
 from sseproxy.server.framing import Framing
+from sseproxy.upstream.pieces import next_piece
 
 MOST_DRAINED = 256 * 1024  # bytes of a body that nobody wants and that are read so that the connection can go on
 
@@ -50,7 +51,7 @@ class ClientBody:
             await self._continue()
             while True:
                 async with asyncio.timeout(self._timeout_s):
-                    data = await content.readany()
+                    data = await next_piece(content)
                 if not data:
                     return
                 self.received += len(data)

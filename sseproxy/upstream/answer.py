@@ -9,6 +9,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from sseproxy.errors import UpstreamUnavailable
 from sseproxy.exchange import Body, header_text
 from sseproxy.stage import Buffer
+from sseproxy.upstream.pieces import next_piece
 
 # Everything that aiohttp and the socket raise when an exchange fails; timeouts are `OSError`s.
 TRANSPORT_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError)
@@ -37,7 +38,7 @@ class Answer:
         """Yield the body, once. Raises `UpstreamUnavailable` when it breaks off before its announced end."""
         content = self._response.content
         try:
-            while data := await content.readany():
+            while data := await next_piece(content):
                 yield data
         except TRANSPORT_ERRORS as cause:
             raise UpstreamUnavailable("The storage broke off its answer.") from cause

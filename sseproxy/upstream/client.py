@@ -16,11 +16,9 @@ from sseproxy.settings import UpstreamSettings
 from sseproxy.upstream.answer import TRANSPORT_ERRORS, Answer
 from sseproxy.upstream.outgoing_auth import Outgoing, OutgoingAuth
 from sseproxy.upstream.payloads import HeldPayload, StreamPayload
+from sseproxy.upstream.pieces import READ_BUFFER
 from sseproxy.upstream.retrying import Sleep, Transient, retrying
 
-# aiohttp stops reading when twice as much waits, and what waits is taken in one piece: of a slow client's connection
-# up to 0.5 MiB wait here, as much is being worked on and as much is on its way out. Less costs CPU time.
-READ_BUFFER = 128 * 1024
 LONGEST_HEADER = 64 * 1024
 # Shorter than the idle time-out of common storages and load balancers (S3 dossier §8.8): a request on a connection
 # that the other side is closing fails, and a streamed one cannot be repeated.
