@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from typing import cast
 
 from aiohttp import web
 
@@ -12,7 +11,6 @@ from sseproxy.server.gateway import Backing, Gateway
 from sseproxy.server.outgoing import CutOff
 from sseproxy.upstream.pieces import READ_BUFFER
 
-_WRITE_BUFFER = 256 * 1024
 _MOST_HEADERS = 256  # S3 clients may send more than aiohttp's 128: one per piece of user metadata
 _LINGERING_S = 5.0  # how long an unread body is read and thrown away, so that its sender sees the answer
 _LAST_WAIT_S = 1.0
@@ -32,11 +30,6 @@ class _Connection(web.RequestHandler):
     def is_idle(self) -> bool:
         """Whether no request is in progress or waiting."""
         return not self._request_in_progress and not self._messages
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a new connection."""
-        cast(asyncio.Transport, transport).set_write_buffer_limits(high=_WRITE_BUFFER)
-        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
