@@ -42,6 +42,7 @@ class Server:
     data: Path
     tls_ca: Path | None = None
     log: Path | None = None
+    patience_s: float = 20.0  # how long it may take to end by itself
 
     @property
     def url(self) -> str:
@@ -56,12 +57,12 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, deadline_s: float = 20.0) -> int:
+    def stop(self, deadline_s: float | None = None) -> int:
         """End the process with SIGTERM and return its exit code; SIGKILL where it does not end."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(deadline_s)
+                self.process.wait(self.patience_s if deadline_s is None else deadline_s)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -167,7 +168,7 @@ class Launcher:
         log = data / "weed.log"
         with log.open("wb") as sink:
             process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=data)
-        server = Server(process, "127.0.0.1", port, data, log=log)
+        server = Server(process, "127.0.0.1", port, data, log=log, patience_s=1.0)  # it would take its time
         self.servers.append(server)
         _wait_for_answer(server)
         return server
