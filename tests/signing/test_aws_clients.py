@@ -1,5 +1,7 @@
 """What botocore signs, verifies; what `sign_aws_v4` makes is what botocore makes."""
 
+import hmac
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -140,3 +142,40 @@ def test_every_header_that_botocore_signs_is_there() -> None:
 
     assert claim is not None
     assert claim.signed_headers == ("host", "x-amz-date")
+
+
+@pytest.mark.parametrize("query", ["uploads=", "acl=&versionId=x", "uploads&tagging="])
+def test_a_sub_resource_may_be_signed_with_its_empty_value_or_without(query: str) -> None:
+    _check(_sign(HmacV1Auth(_CREDENTIALS[0]), "PUT", _url("k", query), {}), Scheme.AWS_V2)
+
+
+@pytest.mark.parametrize(
+    ("query", "signed"),
+    [
+        ("encryption&restore", "?encryption"), ("encryption&restore", "?restore"), ("encryption&restore", "?encryption&restore"),
+        ("uploads=", "?uploads"), ("uploads=", "?uploads="), ("prefix=a", ""),
+    ],
+)  # fmt: skip
+def test_published_implementations_of_v2_sign_different_sub_resources(query: str, signed: str) -> None:
+    text = f"GET\n\n\nTue, 27 Mar 2007 19:36:42 +0000\n/b/k{signed}"
+    signature = b64encode(hmac.digest(_SECRET.encode(), text.encode(), "sha1")).decode()
+    headers = {"Date": "Tue, 27 Mar 2007 19:36:42 +0000", "Authorization": f"AWS AKID:{signature}"}
+
+    _check(received("GET", f"http://h/b/k?{query}", headers, bucket="b"), Scheme.AWS_V2)
+
+
+@pytest.mark.parametrize("signed", ["?acl&versionId=x", "?acl", "", "?versionId=y"])
+def test_what_every_implementation_of_v2_signs_must_be_signed(signed: str) -> None:
+    text = f"GET\n\n\nTue, 27 Mar 2007 19:36:42 +0000\n/b/k{signed}"
+    signature = b64encode(hmac.digest(_SECRET.encode(), text.encode(), "sha1")).decode()
+    headers = {"Date": "Tue, 27 Mar 2007 19:36:42 +0000", "Authorization": f"AWS AKID:{signature}"}
+    request = received("GET", "http://h/b/k?acl&versionId=x", headers, bucket="b")
+    claim = find_claim(request)
+    assert claim is not None
+    assert claim.time is not None
+
+    if signed == "?acl&versionId=x":
+        verify(claim, request, _SECRET, claim.time)
+    else:
+        with pytest.raises(SignatureMismatch):
+            verify(claim, request, _SECRET, claim.time)

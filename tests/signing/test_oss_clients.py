@@ -1,5 +1,7 @@
 """What oss2 and alibabacloud-oss-v2 sign, verifies; what we make is what they make."""
 
+import hmac
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -180,3 +182,26 @@ def test_what_we_sign_the_old_way_verifies(key: str) -> None:
             _check(
                 received("PUT", f"http://h/bkt/{raw_key}?{query}", {**headers, **added}, bucket="bkt"), Scheme.OSS_V1
             )
+
+
+@pytest.mark.parametrize(
+    ("signed", "verifies"),
+    [
+        ("?acl&resourceGroup=x&x-oss-process=p", True),
+        ("?acl&resourceGroup=x", True),  # the second SDK does not sign x-oss-process
+        ("?acl", True),  # what all SDKs agree on
+        ("?resourceGroup=x", False),
+        ("", False),
+    ],
+)
+def test_sdks_that_sign_fewer_sub_resources_are_understood(*, signed: str, verifies: bool) -> None:
+    text = f"GET\n\n\nThu, 01 Jan 2026 00:00:00 GMT\n/bkt/k{signed}"
+    signature = b64encode(hmac.digest(_SECRET.encode(), text.encode(), "sha1")).decode()
+    headers = {"Date": "Thu, 01 Jan 2026 00:00:00 GMT", "Authorization": f"OSS ak:{signature}"}
+    request = received("GET", "http://h/bkt/k?acl&resourceGroup=x&x-oss-process=p&prefix=a", headers, bucket="bkt")
+
+    if verifies:
+        _check(request, Scheme.OSS_V1)
+        return
+    with pytest.raises(SignatureMismatch):
+        _check(request, Scheme.OSS_V1)

@@ -211,6 +211,7 @@ _BAD: dict[str, tuple[bytes, type[SseProxyError]]] = {
     "less than announced": (b"0\r\n\r\n", IncompleteBody),
     "bytes behind the end": (b"1\r\na\r\n0\r\n\r\nx", IncompleteBody),
     "unexpected trailer": (b"1\r\na\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n", MalformedTrailer),
+    "trailing header in a form without trailers": (b"1\r\na\r\n0\r\na:b\r\n\r\n", MalformedTrailer),
     "trailer without colon": (b"1\r\na\r\n0\r\nx-amz\r\n\r\n", MalformedTrailer),
     "blank line, then more": (b"1\r\na\r\n0\r\n\r\n\r\n", IncompleteBody),
     "half a line behind the end": (b"1\r\na\r\n0\r\n\r\n\r", IncompleteBody),
@@ -229,6 +230,13 @@ def test_broken_framing_is_refused(name: str) -> None:
 
     with pytest.raises(error):
         _decode(framed, _decoder(1))
+
+
+def test_a_trailer_that_comes_twice_is_refused() -> None:
+    line = b"x-amz-checksum-crc32:DUoRhQ==\r\n"
+
+    with pytest.raises(MalformedTrailer):
+        _decode(b"1\r\na\r\n0\r\n" + 2 * line + b"\r\n", _decoder(1, names=[_TRAILER]))
 
 
 def test_a_missing_trailer_is_refused() -> None:
