@@ -64,8 +64,16 @@ def _implemented(value: Algorithm) -> Algorithm:
     return value
 
 
+def _prefix(value: str) -> str:
+    # No state key may be longer than 1,024 bytes (docs/format.md, "Upload records").
+    if len(value.encode()) > 340 or not all(map(str.isprintable, value)):
+        raise ValueError("a prefix has at most 340 bytes, all printable")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
 DefaultAlgorithm = Annotated[Algorithm, AfterValidator(_implemented)]
 
 
@@ -119,12 +127,7 @@ class StateSettings(Section):
         pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
         description="the private bucket; hidden from clients and closed to them",
     )
-    prefix: str = Field(
-        default="",
-        max_length=340,  # so that no state key is longer than 1,024 bytes (docs/format.md, "Upload records")
-        pattern=r"^[A-Za-z0-9._/-]*$",
-        description="prepended to every key in the state bucket",
-    )
+    prefix: Prefix = Field(default="", description="prepended to every key in the state bucket")
     create: bool = Field(default=True, description="create the bucket at start if it is missing")
 
 
@@ -169,7 +172,8 @@ class BucketRule(Section):
 class EncryptionSettings(Section):
     """How objects are sealed where the request does not say."""
 
-    default_algorithm: DefaultAlgorithm = Field(
+    default_algorithm: Prefix = Annotated[str, AfterValidator(_prefix)]
+DefaultAlgorithm = Field(
         default=Algorithm.AES256, description="where neither request nor bucket say: AES256 or KMS"
     )
     default_key_id: str | None = Field(

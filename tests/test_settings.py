@@ -227,7 +227,7 @@ def test_a_state_bucket_with_an_illegal_name_is_refused(name: str) -> None:
         StateSettings(bucket=name)
 
 
-@pytest.mark.parametrize("prefix", ["a b", "ä/", "x" * 341, "a%2Fb", "a\n"])
+@pytest.mark.parametrize("prefix", ["x" * 341, "ä" * 171, "a\n", "a\0b"])
 def test_a_state_prefix_that_would_not_fit_into_a_key_is_refused(prefix: str) -> None:
     with pytest.raises(ValidationError):
         StateSettings(prefix=prefix)
