@@ -172,8 +172,7 @@ class BucketRule(Section):
 class EncryptionSettings(Section):
     """How objects are sealed where the request does not say."""
 
-    default_algorithm: Prefix = Annotated[str, AfterValidator(_prefix)]
-DefaultAlgorithm = Field(
+    default_algorithm: DefaultAlgorithm = Field(
         default=Algorithm.AES256, description="where neither request nor bucket say: AES256 or KMS"
     )
     default_key_id: str | None = Field(
