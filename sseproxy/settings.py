@@ -142,7 +142,9 @@ class ClientsSettings(Section):
     """Who may use the proxy."""
 
     credentials: tuple[Client, ...] = Field(default=(), description="access keys; at least one unless trust_unsigned")
-    allow_sigv2: bool = Field(default=False, description="accept the old `Authorization: AWS …` signatures of S3")
+    allow_sigv2: bool = Field(
+        default=True, description="accept S3's old signature too (version 2): boto3 still signs URLs with it by default"
+    )
     trust_unsigned: bool = Field(default=False, description="serve unsigned requests; only for a sidecar on loopback")
     max_clock_skew: Seconds = Field(default=900, description="how far a client's clock may be off")
 

@@ -67,7 +67,6 @@ def dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_key
                 "secret_key": secret_key,
             },
             "clients": {
-                "allow_sigv2": True,
                 "credentials": [{"access_key": options.access_key, "secret_key": options.secret_key}],
             },
             "kms": {"database": options.data / "kms.sqlite3", "root_key_file": options.data / "root.key"},

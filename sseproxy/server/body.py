@@ -33,23 +33,24 @@ class ClientBody:
     @property
     def may_be_left_unread(self) -> bool:
         """Whether the next request can be found behind the rest of this body with little effort."""
+        if self._awaits_continue:
+            # It may send the body or not. And botocore reads the answer after next on such a connection wrongly.
+            return False
         if self._raw.content.is_eof():
             return True
         length = self._framing.length
         is_short = length is not None and length <= MOST_DRAINED
-        return is_short and not self._awaits_continue and not self._has_failed
+        return is_short and not self._has_failed
 
     async def read(self) -> Body:
         """Yield what has arrived, as soon as anything has, without copying it where one buffer has.
 
         Raises `RequestTimeout` when the client falls silent, `IncompleteBody` when it goes away or sends nonsense.
         """
-        if not self._framing.has_body:
-            return
         content = self._raw.content
         try:
             await self._continue()
-            while True:
+            while self._framing.has_body:
                 async with asyncio.timeout(self._timeout_s):
                     data = await next_piece(content)
                 if not data:
@@ -66,6 +67,5 @@ class ClientBody:
     async def _continue(self) -> None:
         if self._awaits_continue:
             self._awaits_continue = False
-            if not self._raw.content.is_eof():
-                await self._raw.writer.write(_CONTINUE)
-                self._raw.writer.output_size = 0  # counts the answer, which has not begun
+            await self._raw.writer.write(_CONTINUE)
+            self._raw.writer.output_size = 0  # counts the answer, which has not begun

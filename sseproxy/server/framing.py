@@ -53,7 +53,7 @@ def read_framing(headers: Mapping[str, str], version: tuple[int, int]) -> Framin
     length = None if coding is not None else int(headers.get("Content-Length", "0"))
     return Framing(
         length=length,
-        awaits_continue=expectation is not None and version >= (1, 1) and length != 0,
+        awaits_continue=expectation is not None and version >= (1, 1),
         is_announced=coding is not None or "Content-Length" in headers,
     )
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from sseproxy.store.faults import Fault
-from sseproxy.store.service import Call
+from sseproxy.store.service import Call, has_unread
 from sseproxy.store.texts import Node, document
 from sseproxy.store.wires import Wire
 
@@ -60,7 +60,6 @@ def fault_answer(raw: web.BaseRequest, wire: Wire, fault: Fault, call: Call | No
         headers["Content-Length"] = "0"
         body = b""
     response = web.Response(status=code.status, headers=headers, body=body or None)
-    if not raw.content.is_eof():
-        # What is left of the body would be taken for the next request by anything that does not count bytes.
+    if has_unread(raw):
         response.force_close()
     return response

@@ -17,7 +17,7 @@ from sseproxy.store.faults import Fault
 from sseproxy.store.files import Files
 from sseproxy.store.index import Index
 from sseproxy.store.routes import route
-from sseproxy.store.service import Call, Service
+from sseproxy.store.service import Call, Service, has_unread
 from sseproxy.store.target import parse_target
 from sseproxy.store.traits import refuse_encryption
 
@@ -40,7 +40,7 @@ async def _serve(service: Service, raw: web.BaseRequest) -> web.StreamResponse:
         refuse_encryption(call)
         _check_nothing(call)
         response = await route(call)(service, call)
-        if not raw.content.is_eof():
+        if has_unread(raw):
             response.force_close()
         return response
     except Fault as fault:

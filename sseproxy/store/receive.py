@@ -15,7 +15,7 @@ from sseproxy.store.aws_chunked import AwsChunked
 from sseproxy.store.digests import Digested, Digests
 from sseproxy.store.faults import Fault
 from sseproxy.store.files import Buffer, write_all
-from sseproxy.store.service import Call, Service
+from sseproxy.store.service import CONTINUED, Call, Service, awaits_continue
 from sseproxy.store.wires import MOST_BODY_BYTES
 
 _BATCH = 1024 * 1024
@@ -136,9 +136,10 @@ def _decoder(call: Call) -> AwsChunked | None:
 
 async def incoming(service: Service, call: Call) -> AsyncIterator[bytes]:
     """Yield the body as it comes, after telling a client that waits for it to go on."""
-    if call.headers.get("Expect", "").lower() == "100-continue" and not call.raw.content.is_eof():
+    if awaits_continue(call.raw):
         await call.raw.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         call.raw.writer.output_size = 0
+        call.raw[CONTINUED] = True
     try:
         while True:
             async with asyncio.timeout(service.idle_s):

@@ -18,6 +18,7 @@ from sseproxy.store.target import Target
 from sseproxy.store.wires import Wire
 
 Answer = web.StreamResponse
+CONTINUED = "sseproxy.store.continued"  # item of a request: a `100 Continue` was sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,16 @@ class Call:
     def query(self, name: str) -> str | None:
         """Return a query parameter; the empty text where it has no value, None where it is absent."""
         return self.target.get(name)
+
+
+def awaits_continue(raw: web.BaseRequest) -> bool:
+    """Tell whether the client waits for a `100 Continue` that was not sent: it may send its body or not."""
+    return raw.headers.get("Expect", "").lower() == "100-continue" and CONTINUED not in raw
+
+
+def has_unread(raw: web.BaseRequest) -> bool:
+    """Tell whether a body may still come, which would be taken for the next request."""
+    return awaits_continue(raw) or not raw.content.is_eof()
 
 
 def now_ms() -> int:

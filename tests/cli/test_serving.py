@@ -165,7 +165,7 @@ def test_a_request_is_one_line_of_the_access_log(launcher: Launcher) -> None:
 
 
 def test_no_credential_reaches_a_log(launcher: Launcher) -> None:
-    proxy = launcher.proxy(launcher.store(), extra='[logging]\nlevel = "debug"\n[clients]\nallow_sigv2 = true\n')
+    proxy = launcher.proxy(launcher.store(), extra='[logging]\nlevel = "debug"\n')
     s3_client(proxy).create_bucket(Bucket="quiet")
     presigned = [
         s3_client(proxy, signature_version=version)

@@ -1,19 +1,29 @@
 """Servers that the end-to-end tests share, and the check that no (key, nonce) pair was used twice."""
 
 import os
-import shutil
-import subprocess
-import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import make_certificates
+from tests.support.command_line import Tool, make_tool
 from tests.support.nonces import find_repeats
-from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server
+from tests.support.places import OSS_PROXIES, S3_PROXIES, STORE
+from tests.support.servers import Launcher, Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clients_see_no_settings_of_this_machine() -> Iterator[None]:
+    """Take away what SDKs read from the environment and the home directory: defaults are what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in tuple(os.environ):
+            if name.startswith(("AWS_", "OSS_", "BOTO_")) or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -65,14 +75,14 @@ def on_weed_https(launcher: Launcher, weed: Server, on_weed: Server, certificate
     return launcher.proxy(weed, on_weed.data, tls=certificates)
 
 
-@pytest.fixture(params=["dev", "dev_https", "on_weed", "on_weed_https"])
+@pytest.fixture(params=[*S3_PROXIES, STORE])
 def s3(request: pytest.FixtureRequest) -> Server:
-    """Every place where an S3 client may be used, one after the other."""
+    """Every place where an S3 client may be used, one after the other (tests/support/places.py)."""
     server: Server = request.getfixturevalue(request.param)
     return server
 
 
-@pytest.fixture(params=["dev", "dev_https"])
+@pytest.fixture(params=[*OSS_PROXIES, STORE])
 def oss(request: pytest.FixtureRequest) -> Server:
     """Every place where an OSS client may be used."""
     server: Server = request.getfixturevalue(request.param)
@@ -85,61 +95,7 @@ def bucket_name(request: pytest.FixtureRequest) -> str:
     return f"b-{zlib.crc32(request.node.nodeid.encode()):08x}"
 
 
-@dataclass(frozen=True)
-class Tool:
-    """A command-line client, in its own home directory, talking to one server."""
-
-    program: str
-    environment: Mapping[str, str]
-    directory: Path
-
-    def __call__(self, *arguments: str, expect: int = 0) -> str:
-        """Run the client and return what it printed; fails unless it exits with `expect`."""
-        done = subprocess.run(
-            [self.program, *arguments],
-            env={**self.environment},
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == expect, f"{self.program} {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
-
-
 @pytest.fixture
 def tool(tmp_path: Path) -> Callable[[str, Server], Tool]:
-    """Make a command-line client (`aws`, `rclone`, `s3cmd`); a missing one is a failure, not a skip."""
-
-    def make(name: str, server: Server) -> Tool:
-        program = shutil.which(name, path=str(Path(sys.executable).parent))
-        assert program is not None, f"{name} is missing: it comes with the extra `test`"
-        home = tmp_path / f"{name}-home"
-        home.mkdir(exist_ok=True)
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "LANG": "C.UTF-8",
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ENDPOINT_URL": server.url,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "RCLONE_CONFIG_P_TYPE": "s3",
-            "RCLONE_CONFIG_P_PROVIDER": "Other",
-            "RCLONE_CONFIG_P_ENV_AUTH": "false",
-            "RCLONE_CONFIG_P_ACCESS_KEY_ID": ACCESS_KEY,
-            "RCLONE_CONFIG_P_SECRET_ACCESS_KEY": SECRET_KEY,
-            "RCLONE_CONFIG_P_ENDPOINT": server.url,
-            "RCLONE_CONFIG_P_REGION": REGION,
-        }
-        if server.tls_ca:
-            ca = str(server.tls_ca)
-            environment |= {"AWS_CA_BUNDLE": ca, "SSL_CERT_FILE": ca, "RCLONE_CA_CERT": ca}
-            if name == "rclone":
-                del environment["AWS_CA_BUNDLE"]
-        return Tool(program, environment, tmp_path)
-
-    return make
+    """Make a command-line client: `tool("aws", server)`."""
+    return lambda name, server: make_tool(name, server, tmp_path)

@@ -168,19 +168,20 @@ def test_a_refused_upload_gets_no_100_continue_and_its_connection_ends(server: S
     assert behind == b""
 
 
-def test_an_accepted_upload_gets_100_continue_before_its_body(server: Server) -> None:
+@pytest.mark.parametrize("body", [b"hello", b""])  # botocore that is not asked for an empty body loses count
+def test_an_accepted_upload_gets_100_continue_before_its_body(server: Server, body: bytes) -> None:
     target = f"/{_BUCKET}/waited"
-    headers = {**sign(server, "PUT", target), "Content-Length": "5", "Expect": "100-continue"}
+    headers = {**sign(server, "PUT", target), "Content-Length": str(len(body)), "Expect": "100-continue"}
 
     with connect(server) as connection:
         connection.sendall(head_bytes(server, "PUT", target, headers))
-        first = connection.recv(1024)
-        connection.sendall(b"hello")
+        first = connection.recv(25)
+        connection.sendall(body)
         answer = read_answer(connection)
 
     assert first == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert answer.status == 200
-    assert signed(server, "GET", target).body == b"hello"
+    assert signed(server, "GET", target).body == body
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Tool
+from tests.support.command_line import Tool
 from tests.support.servers import Server, s3_client
 
 _SIZES = {"empty": 0, "one": 1, "frame": 65536, "dir/frame-plus": 65537, "dir/deep/9 MiB.bin": 9 * 1024 * 1024 + 7}

@@ -55,9 +55,9 @@ async def test_an_unreadable_signature_is_answered_in_the_dialect_that_it_looks_
     assert "x-oss-request-id" in oss.headers
 
 
-async def test_the_old_s3_signature_can_be_switched_on() -> None:
+async def test_the_old_s3_signature_can_be_switched_off() -> None:
     head = {"Authorization": "AWS ak:c2lnbmF0dXJl", "Date": "Sat, 21 Nov 2026 12:00:00 GMT"}
-    async with data_port() as off, data_port(clients={"allow_sigv2": True}) as on:
+    async with data_port(clients={"allow_sigv2": False}) as off, data_port() as on:
         refused = await off.ask(off.plain("GET", "/b/k", head))
         tried = await on.ask(on.plain("GET", "/b/k", head))
 

@@ -16,6 +16,16 @@ async def test_a_client_is_told_to_continue_when_its_body_is_wanted() -> None:
         assert (await wire.answer()).body == b"abc"
 
 
+async def test_a_client_with_an_empty_body_is_told_to_continue_as_well() -> None:
+    async with data_port() as port, port.connect() as wire:
+        await wire.say(port.signed("PUT", "/b/k", {"Expect": "100-continue", "Content-Length": "0"}))
+
+        assert await wire.status_line() == b"HTTP/1.1 100 Continue\r\n"
+        assert await wire.status_line() == b"\r\n"
+        answer = await wire.answer()
+        assert (answer.status, "connection" in answer.headers) == (200, False)
+
+
 async def test_a_refused_client_is_never_told_to_continue() -> None:
     async with data_port() as port, port.connect() as wire:
         await wire.say(port.plain("PUT", "/b/k", {"Expect": "100-continue", "Content-Length": "3"}))

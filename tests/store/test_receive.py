@@ -196,18 +196,20 @@ def test_a_body_that_breaks_off_is_not_stored_and_leaves_no_file(launcher: Launc
 
 
 def test_a_waiting_client_is_told_to_go_on_only_after_the_checks(wire: Wire, store: Server, bucket: str) -> None:
-    def first_line(target: str, **options: str) -> bytes:
-        signed = wire.sign_s3("PUT", target, {"content-length": "5"}, UNSIGNED, **options)  # type: ignore[arg-type]
+    def first_line(target: str, body: bytes = b"12345", **options: str) -> bytes:
+        length = {"content-length": str(len(body))}
+        signed = wire.sign_s3("PUT", target, length, UNSIGNED, **options)  # type: ignore[arg-type]
         head = "".join(f"{name}: {value}\r\n" for name, value in signed.headers.items())
         with socket.create_connection((store.host, store.port)) as connection:
             connection.sendall(f"PUT {target} HTTP/1.1\r\n{head}Expect: 100-continue\r\n\r\n".encode())
             line = connection.makefile("rb").readline()
             if b"100" in line:
-                connection.sendall(b"12345")
+                connection.sendall(body)
                 assert b"200" in connection.recv(1000)
         return line
 
     assert first_line(f"/{bucket}/k") == b"HTTP/1.1 100 Continue\r\n"
+    assert first_line(f"/{bucket}/k", b"") == b"HTTP/1.1 100 Continue\r\n"
     assert first_line(f"/{bucket}/k", secret="other").startswith(b"HTTP/1.1 403")
     assert first_line("/no-such-bucket/k").startswith(b"HTTP/1.1 404")
 

@@ -21,10 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
+from tests.support.nonces import recording_environment
+
 ACCESS_KEY = "sseproxy-dev"
 SECRET_KEY = "sseproxy-dev-secret"
 REGION = "us-east-1"
-_RECORDER = Path(__file__).parent / "nonce_recorder"
 _START_DEADLINE_S = 60.0
 
 
@@ -34,7 +38,7 @@ class StartFailed(Exception):
 
 @dataclass(slots=True)
 class Server:
-    """A running process and where it listens."""
+    """A running process and where it listens. `seals` is whether there is a proxy in it, or a storage alone."""
 
     process: subprocess.Popen[bytes]
     host: str
@@ -43,6 +47,7 @@ class Server:
     tls_ca: Path | None = None
     log: Path | None = None
     patience_s: float = 20.0  # how long it may take to end by itself
+    seals: bool = True
 
     @property
     def url(self) -> str:
@@ -59,13 +64,20 @@ class Server:
 
     def stop(self, deadline_s: float | None = None) -> int:
         """End the process with SIGTERM and return its exit code; SIGKILL where it does not end."""
+        self.ask_to_end()
+        return self.wait(deadline_s)
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(self.patience_s if deadline_s is None else deadline_s)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+
+    def wait(self, deadline_s: float | None = None) -> int:
+        """Wait for the process to end and return its exit code; SIGKILL where it does not end."""
+        try:
+            self.process.wait(self.patience_s if deadline_s is None else deadline_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
         return self.process.returncode
 
     def output(self) -> str:
@@ -84,7 +96,9 @@ class Launcher:
     def store(self, data: Path | None = None) -> Server:
         """Start the embedded store alone."""
         data = data or self._fresh("store")
-        return self._python(["-m", "sseproxy.store", "--listen", "127.0.0.1:0", "--data", str(data)], data)
+        server = self._python(["-m", "sseproxy.store", "--listen", "127.0.0.1:0", "--data", str(data)], data)
+        server.seals = False
+        return server
 
     def dev(
         self, data: Path | None = None, *, tls: tuple[Path, Path, Path] | None = None, listen: str = "127.0.0.1:0"
@@ -168,14 +182,19 @@ class Launcher:
         log = data / "weed.log"
         with log.open("wb") as sink:
             process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=data)
-        server = Server(process, "127.0.0.1", port, data, log=log, patience_s=1.0)  # it would take its time
+        server = Server(
+            process, "127.0.0.1", port, data, log=log, patience_s=1.0, seals=False
+        )  # it would take its time
         self.servers.append(server)
         _wait_for_answer(server)
         return server
 
     def stop_all(self) -> None:
-        for server in reversed(self.servers):
-            server.stop()
+        """End all servers, at once rather than one after the other."""
+        for server in self.servers:
+            server.ask_to_end()
+        for server in self.servers:
+            server.wait()
         self.servers.clear()
 
     def _fresh(self, name: str) -> Path:
@@ -191,8 +210,7 @@ class Launcher:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
         if self.nonce_log is not None:
             self.nonce_log.mkdir(parents=True, exist_ok=True)
-            environment["PYTHONPATH"] = str(_RECORDER)
-            environment["SSEPROXY_NONCE_LOG"] = str(self.nonce_log)
+            environment = recording_environment(environment, self.nonce_log)
         with log.open("wb") as sink:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -260,9 +278,6 @@ def _free_ports(count: int) -> list[int]:
 
 def s3_client(server: Server, **config: Any) -> Any:
     """Return a boto3 client for `server`: default settings but the endpoint and path style."""
-    import boto3
-    from botocore.config import Config
-
     return boto3.client(
         "s3",
         endpoint_url=server.url,
