@@ -155,7 +155,8 @@ async def run(work: Callable[[int], Awaitable[int]], *, requests: int, concurren
     async def worker() -> None:
         for index in pending:
             begun = time.perf_counter()
-            sample.plaintext_bytes += await work(index)
+            moved = await work(index)  # a += with an await in it would lose what others added meanwhile
+            sample.plaintext_bytes += moved
             sample.latencies.append(time.perf_counter() - begun)
 
     begun = time.perf_counter()
