@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sseproxy.errors import ConfigurationError, KeyServiceUnavailable
+from sseproxy.format.wrapping import WrapRejected, framed, unwrap, wrap
 from sseproxy.kms.root_key import RootKey
 from sseproxy.kms.rows import Rows
-from sseproxy.kms.wrapping import WrapRejected, framed, unwrap, wrap
 
 _SCHEMA_VERSION = 1
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables

@@ -13,13 +13,13 @@ from functools import partial
 from typing import TypeVar
 
 from sseproxy.errors import WrappedKeyRejected
+from sseproxy.format.wrapping import WrapRejected
 from sseproxy.kms import management
 from sseproxy.kms.database import Database
 from sseproxy.kms.management import check_usable, not_found
 from sseproxy.kms.material import open_data_key, open_material, parse_blob, wrap_data_key
 from sseproxy.kms.root_key import RootKey
 from sseproxy.kms.rows import KeyRow, Rows
-from sseproxy.kms.wrapping import WrapRejected
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
 from sseproxy.ports import Clock
 

@@ -11,8 +11,8 @@ from hashlib import sha256
 from struct import Struct
 from uuid import UUID
 
+from sseproxy.format.wrapping import WrapRejected, framed, unwrap, wrap
 from sseproxy.kms.root_key import RootKey
-from sseproxy.kms.wrapping import WrapRejected, framed, unwrap, wrap
 from sseproxy.model import WrapContext
 
 MATERIAL = 32  # bytes of a CMK's material

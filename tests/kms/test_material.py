@@ -2,6 +2,7 @@
 
 import pytest
 
+from sseproxy.format.wrapping import WrapRejected
 from sseproxy.kms.material import (
     material_hash,
     open_data_key,
@@ -11,7 +12,6 @@ from sseproxy.kms.material import (
     wrap_data_key,
 )
 from sseproxy.kms.root_key import RootKey
-from sseproxy.kms.wrapping import WrapRejected
 from sseproxy.model import WrapContext
 
 _ROOT = RootKey(bytes.fromhex("8f1d2e6b90a4c75342fe0b68d9137ca5e2476809bd31f5ac5e80971c62db04f3"))

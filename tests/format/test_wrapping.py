@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sseproxy.kms.wrapping import OVERHEAD, WrapRejected, framed, unwrap, wrap
+from sseproxy.format.wrapping import OVERHEAD, WrapRejected, framed, unwrap, wrap
 
 _KEY = bytes(range(32))
 
