@@ -26,7 +26,7 @@ class Scenario:
 
     @property
     def label(self) -> str:
-        return f"{self.operation} {show_size(self.size)}"
+        return f"{self.operation} {f'{self.size} keys' if self.operation == 'LIST' else show_size(self.size)}"
 
 
 @dataclass(frozen=True, slots=True)

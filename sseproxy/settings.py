@@ -59,6 +59,8 @@ def _endpoint(value: str) -> str:
 
 
 def _implemented(value: Algorithm) -> Algorithm:
+    if value is Algorithm.CUSTOMER:
+        raise ValueError("a customer's key comes with a request; choose AES256 or KMS")
     if value is Algorithm.SM4:
         raise ValueError("SM4 is not implemented; choose AES256 or KMS")
     return value
@@ -212,7 +214,7 @@ class LimitsSettings(Section):
     """Bounds on what one proxy takes at once."""
 
     requests: int = Field(default=1024, ge=1, description="requests in progress; beyond it 503 SlowDown")
-    lookups: int = Field(default=32, ge=1, description="concurrent look-ups of one listing")
+    lookups: int = Field(default=32, ge=1, description="concurrent look-ups of all listings together")
     request_document: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="longest request document (Complete, Delete, …)"
     )

@@ -1,5 +1,6 @@
 """The proxy as a whole: settings to a running data port and admin port."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Collection, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -115,6 +116,7 @@ def _build_services(
         clock=clock,
         observer=telemetry.observer,
     )
+    look_ups = asyncio.Semaphore(settings.limits.lookups)
     defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
     return {
         name: Services(
@@ -129,6 +131,7 @@ def _build_services(
             clock=clock,
             observer=telemetry.observer,
             digest_pool=pool,
+            look_ups=look_ups,
         )
         for name, upstream in upstreams.items()
     }

@@ -1,5 +1,6 @@
 """What every operation is given: the ports, the settings it needs, and nothing else."""
 
+import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ class Services:
     """The bundle that a handler receives. One per dialect; the development server has two.
 
     `digest_pool` runs what takes the processor longer than a hop to a thread costs. `state_settings` names the
-    bucket that no client may see.
+    bucket that no client may see. `look_ups` is shared by all listings: they must not crowd out other requests.
     """
 
     dialect: Dialect
@@ -31,4 +32,5 @@ class Services:
     clock: Clock
     observer: Observer
     digest_pool: Executor
+    look_ups: asyncio.Semaphore
     uploads: OpenUploads = field(default_factory=OpenUploads)

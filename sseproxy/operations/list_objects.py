@@ -23,8 +23,8 @@ _MOST_LISTING = 16 * 1024 * 1024  # bytes of a page; 1,000 long keys with owners
 async def list_objects(services: Services, request: Request) -> Response:
     """Serve ListObjects, v1 and v2, and ListObjectVersions.
 
-    Every entry that may be sealed is looked up, `limits.lookups` at a time. One that cannot be opened is shown with
-    its size by arithmetic and an opaque ETag: a listing never fails for one object.
+    Every entry that may be sealed is looked up, `limits.lookups` at a time over all listings. One that cannot be opened
+    is shown with its size by arithmetic and an opaque ETag: a listing never fails for one object.
     """
     async with services.upstream.send(await passed_request(services, request)) as response:
         await expect(services, response, 200)
@@ -45,7 +45,8 @@ async def _look_up(services: Services, bucket: str, entries: Iterator[ListedEntr
     for entry in entries:
         address = Address(ObjectRef(bucket, entry.key, entry.version_id), encode_key(entry.key))
         try:
-            subject = await look(services, address)
+            async with services.look_ups:
+                subject = await look(services, address)
         except SseProxyError as error:
             services.observer.event("entry_not_opened", bucket=bucket, key=entry.key, error=type(error).__name__)
             entry.size = plaintext_size(entry.stored_size) or 0

@@ -137,7 +137,8 @@ class Journal:
     """An Upstream that writes down what is sent to the one behind it, and can be made to fail.
 
     `break_off` are the numbers of bytes after which the next streamed bodies of objects break off. `before` is
-    awaited before a request is passed on. `open_exchanges` counts what was begun and not ended.
+    awaited before a request is passed on. `open_exchanges` counts what was begun and not ended, `most_open` is the most
+    of them at one time.
     """
 
     behind: Upstream
@@ -145,6 +146,7 @@ class Journal:
     break_off: list[int] = field(default_factory=list)
     before: Callable[[Sent], Awaitable[None]] | None = None
     open_exchanges: int = 0
+    most_open: int = 0
 
     def said(self, bucket: str = "bucket") -> list[str]:
         """Return the requests that concern a bucket, as text."""
@@ -157,6 +159,7 @@ class Journal:
         if self.before is not None:
             await self.before(sent)
         self.open_exchanges += 1
+        self.most_open = max(self.most_open, self.open_exchanges)
         try:
             async with self._answered(request) as answer:
                 yield answer

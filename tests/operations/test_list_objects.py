@@ -1,13 +1,16 @@
 """Listings through the front door of the operations."""
 
+import asyncio
 import re
 
 import pytest
 
 from sseproxy.errors import AccessRefused
 from sseproxy.format import stored_size
+from sseproxy.operations.dispatch import handle
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
-from tests.operations.world import World
+from tests.operations.fakes import Sent, make_request
+from tests.operations.world import World, read
 
 _ENTRY = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
 
@@ -65,13 +68,21 @@ async def test_a_key_that_is_away_costs_the_etag_and_not_the_listing(world: Worl
     assert (await _listed(world.other_process()))["k"][0] == 10
 
 
-async def test_many_objects_are_looked_up_a_few_at_a_time(world: World) -> None:
+async def test_many_objects_are_looked_up_a_few_at_a_time_however_many_listings_there_are(world: World) -> None:
+    async def pause(_: Sent) -> None:
+        await asyncio.sleep(0)
+
     for number in range(50):
         await world.put(f"k{number:02d}", bytes(number))
+    world.journal.before, world.journal.most_open = pause, 0
 
-    listed = await _listed(world)
+    requests = [make_request("GET", "/bucket?list-type=2") for _ in range(5)]
+    answers = await asyncio.gather(*(handle(world.services, request) for request in requests))
 
-    assert [listed[f"k{number:02d}"][0] for number in range(50)] == list(range(50))
+    documents = {(await read(answer)).body for answer in answers}
+    assert len(documents) == 1
+    assert re.findall(rb"<Size>(\d+)</Size>", documents.pop()) == [str(number).encode() for number in range(50)]
+    assert world.journal.most_open < world.services.limits.lookups + len(requests)  # the last listing is waited for
 
 
 async def test_the_state_bucket_cannot_be_listed(world: World) -> None:

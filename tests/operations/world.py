@@ -1,5 +1,6 @@
 """Everything an operation needs, in memory, and how to ask for it."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -159,7 +160,7 @@ async def build_world(dialect: Dialect, storage: Upstream, pool: Executor) -> Wo
 def _services(
     dialect: Dialect, journal: Journal, kms: FakeKms, clock: FakeClock, observer: FakeObserver, pool: Executor
 ) -> Services:
-    encryption, state_settings = EncryptionSettings(), StateSettings()
+    encryption, limits, state_settings = EncryptionSettings(), LimitsSettings(lookups=4), StateSettings()
     state = StateStore(journal, dialect, state_settings, kms)
     return Services(
         dialect=dialect,
@@ -168,11 +169,12 @@ def _services(
         keyring=_keyring(kms, clock, observer),
         bucket_defaults=BucketDefaults(state, clock, encryption.bucket_settings_lifetime),
         encryption=encryption,
-        limits=LimitsSettings(),
+        limits=limits,
         state_settings=state_settings,
         clock=clock,
         observer=observer,
         digest_pool=pool,
+        look_ups=asyncio.Semaphore(limits.lookups),
     )
 
 
