@@ -135,6 +135,27 @@ class UnknownDataAlgorithm(RequestError):
     default = "The KMS Data Encryption request you specified is not valid. Supported value:SM4"
 
 
+class UnknownCustomerAlgorithm(RequestError):
+    """A customer's key is meant for another algorithm than AES256 (`ArgumentName`, `ArgumentValue`)."""
+
+    default = "The Encryption request you specified is not valid. Supported value: AES256."
+
+
+class CustomerKeyNeeded(InvalidRequest):
+    """The object was sealed under a customer's key, and the request has none."""
+
+    default = (
+        "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to "
+        "retrieve the object."
+    )
+
+
+class CustomerKeyNotApplicable(InvalidRequest):
+    """The request has a customer's key, but the object was not sealed under one."""
+
+    default = "The encryption parameters are not applicable to this object."
+
+
 class SseNotAllowedHere(RequestError):
     """A server-side-encryption header on an operation that takes none."""
 
@@ -263,6 +284,14 @@ class AccessRefused(SseProxyError):
     """The caller may not do this."""
 
     default = "Access Denied"
+
+
+class WrongCustomerKey(AccessRefused):
+    """The customer's key of the request is not the one that the object was sealed under."""
+
+    default = (
+        "Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key."
+    )
 
 
 class UnknownAccessKey(AccessRefused):

@@ -1,7 +1,9 @@
 """The frozen vocabulary that every layer shares. No I/O, no dialect, no HTTP."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from hashlib import md5
 
 
 class Algorithm(Enum):
@@ -10,6 +12,7 @@ class Algorithm(Enum):
     AES256 = "AES256"
     KMS = "KMS"
     SM4 = "SM4"
+    CUSTOMER = "CUSTOMER"  # the client sends the key with every request (SSE-C)
 
 
 class Suite(IntEnum):
@@ -116,6 +119,21 @@ class WrappedKey:
 
     key_id: str
     blob: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CustomerKey:
+    """The key that a client sends with a request (SSE-C). Never stored, logged or sent on; its `repr` shows nothing.
+
+    `raw` may have any length in a read, where another length than 32 bytes is just a wrong key.
+    """
+
+    raw: bytes
+
+    @property
+    def md5_text(self) -> str:
+        """The base64 of the key's MD5: how requests and answers name the key."""
+        return b64encode(md5(self.raw, usedforsecurity=False).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

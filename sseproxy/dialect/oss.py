@@ -83,6 +83,9 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
         "The Encryption request you specified is not valid. Supported value: AES256/KMS.",
     ),
     e.UnknownDataAlgorithm: _code("InvalidDataEncryptionAlgorithmError"),
+    e.UnknownCustomerAlgorithm: _code("InvalidEncryptionAlgorithmError"),
+    e.CustomerKeyNeeded: _code("InvalidRequest"),
+    e.CustomerKeyNotApplicable: _code("InvalidRequest"),
     e.SseNotAllowedHere: _code(
         "InvalidArgument", 400, "x-oss-server-side-encryption header is not supported for this operation."
     ),
@@ -115,6 +118,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.AuthenticationMalformed: _code("InvalidArgument"),
     e.AuthenticationQueryMalformed: _code("AccessDenied", 403),
     e.AccessRefused: _code("AccessDenied", 403),
+    e.WrongCustomerKey: _code("AccessDenied", 403),
     e.UnknownAccessKey: _code(
         "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records."
     ),

@@ -72,6 +72,9 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.BodyTooLarge: _code("MaxMessageLengthExceeded"),
     e.UnknownAlgorithm: _code("InvalidArgument", 400, "The encryption method specified is not supported"),
     e.UnknownDataAlgorithm: _code("InvalidArgument"),
+    e.UnknownCustomerAlgorithm: _code("InvalidEncryptionAlgorithmError"),
+    e.CustomerKeyNeeded: _code("InvalidRequest"),
+    e.CustomerKeyNotApplicable: _code("InvalidRequest"),
     e.SseNotAllowedHere: _code(
         "InvalidArgument", 400, "x-amz-server-side-encryption header is not supported for this operation."
     ),
@@ -95,6 +98,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.AuthenticationMalformed: _code("AuthorizationHeaderMalformed"),
     e.AuthenticationQueryMalformed: _code("AuthorizationQueryParametersError"),
     e.AccessRefused: _code("AccessDenied", 403),
+    e.WrongCustomerKey: _code("AccessDenied", 403),
     e.UnknownAccessKey: _code("InvalidAccessKeyId", 403),
     e.SignatureMismatch: _code("SignatureDoesNotMatch", 403),
     e.ClockSkewed: _code("RequestTimeTooSkewed", 403),

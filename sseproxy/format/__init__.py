@@ -5,6 +5,7 @@ What is listed here is the package's interface; everything else in it is private
 
 from sseproxy.format.attributes import Attributes, SegmentEntry, check_attributes, check_attributes_room
 from sseproxy.format.context import wrap_context
+from sseproxy.format.customer import CUSTOMER_KEY_ID, open_for_customer, wrap_for_customer
 from sseproxy.format.envelope import (
     MOST_ENVELOPE,
     Envelope,
@@ -27,7 +28,7 @@ from sseproxy.format.footer import (
     seal_footer,
 )
 from sseproxy.format.framing import lp
-from sseproxy.format.keys import DataKey
+from sseproxy.format.keys import ClosingKeys, DataKey
 from sseproxy.format.layout import (
     FRAME,
     LARGEST_SEGMENT,
@@ -47,6 +48,7 @@ from sseproxy.format.record import MOST_RECORD_TEXT, PartRecord, open_record, se
 from sseproxy.format.segment import SegmentOpener, SegmentSealer
 
 __all__ = [
+    "CUSTOMER_KEY_ID",
     "FRAME",
     "LARGEST_SEGMENT",
     "LONGEST_FOOTER",
@@ -59,6 +61,7 @@ __all__ = [
     "TAIL",
     "TAIL_READ",
     "Attributes",
+    "ClosingKeys",
     "DataKey",
     "Envelope",
     "Located",
@@ -82,6 +85,7 @@ __all__ = [
     "lp",
     "open_footer",
     "open_footer_copy",
+    "open_for_customer",
     "open_record",
     "parse_tail",
     "part_range",
@@ -94,4 +98,5 @@ __all__ = [
     "stored_size",
     "whole",
     "wrap_context",
+    "wrap_for_customer",
 ]

@@ -35,7 +35,7 @@ class Codes(Generic[E]):
 
 
 SUITES: Final = Codes("Suite", {suite.value: suite for suite in Suite})
-ALGORITHMS: Final = Codes("Algorithm", {1: Algorithm.AES256, 2: Algorithm.KMS, 3: Algorithm.SM4})
+ALGORITHMS: Final = Codes("Algorithm", {1: Algorithm.AES256, 2: Algorithm.KMS, 3: Algorithm.SM4, 4: Algorithm.CUSTOMER})
 BINDINGS: Final = Codes("Binding", {1: Binding.BUCKET_KEY, 2: Binding.KEY, 3: Binding.NONE})
 LAYOUTS: Final = Codes("Layout", {1: Layout.SINGLE, 2: Layout.MULTIPART, 3: Layout.APPEND})
 CHECKSUMS: Final = Codes(

@@ -13,6 +13,7 @@ from typing import Final
 from sseproxy.errors import EnvelopeRejected, MetadataTooLarge
 from sseproxy.format.codes import ALGORITHMS, BINDINGS, LAYOUTS, SUITES
 from sseproxy.format.context import MOST_CALLER_CONTEXT, caller_pairs
+from sseproxy.format.customer import CUSTOMER_KEY_ID
 from sseproxy.format.framing import lp
 from sseproxy.format.keys import COMMITMENT
 from sseproxy.format.layout import TAIL, VERSION
@@ -170,6 +171,8 @@ def _checked(envelope: Envelope) -> Envelope:
         raise ValueError("it is an appendable object (layout 3), which this release does not open.")
     if (envelope.kek_id is None) != (envelope.wrapped_kek is None):
         raise ValueError("a wrapped KEK and its id come together.")
+    if envelope.algorithm is Algorithm.CUSTOMER and (envelope.key_id != CUSTOMER_KEY_ID or envelope.kek_id is not None):
+        raise ValueError("a customer's key stands above the data key, and nothing else.")
     if envelope.footer is not None and envelope.layout is not Layout.SINGLE:
         raise ValueError("only a single object's envelope has a copy of the footer.")
     caller_pairs(envelope.caller_context)

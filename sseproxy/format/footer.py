@@ -19,7 +19,7 @@ from sseproxy.format.attributes import (
     unpack_attributes,
 )
 from sseproxy.format.envelope import Envelope, recovery_bytes
-from sseproxy.format.keys import DataKey
+from sseproxy.format.keys import ClosingKeys, DataKey
 from sseproxy.format.layout import TAG, TAIL, segment_stored_size
 from sseproxy.stage import Buffer
 
@@ -79,7 +79,7 @@ def is_tail(last16: bytes) -> bool:
     return magic == _MAGIC and not zero and known_or_later
 
 
-def seal_footer(key: DataKey, attributes: Attributes, *, recovery_length: int) -> tuple[bytes, bytes]:
+def seal_footer(key: DataKey | ClosingKeys, attributes: Attributes, *, recovery_length: int) -> tuple[bytes, bytes]:
     """Return footer and tail. The same attributes under the same key give the same bytes.
 
     Raises `ValueError` where the attributes contradict themselves or do not fit.
@@ -87,7 +87,9 @@ def seal_footer(key: DataKey, attributes: Attributes, *, recovery_length: int) -
     return _seal(key, _packed(attributes), recovery_length)
 
 
-def closing(key: DataKey, attributes: Attributes, envelope: Envelope, *, sealed_so_far: int) -> Sequence[Buffer]:
+def closing(
+    key: DataKey | ClosingKeys, attributes: Attributes, envelope: Envelope, *, sealed_so_far: int
+) -> Sequence[Buffer]:
     """Return everything after the last segment, so that the object gets exactly its stored size.
 
     `sealed_so_far` counts the stored bytes of all segments, those of parts sent earlier included. The last buffer
@@ -148,7 +150,7 @@ def _packed(attributes: Attributes) -> bytes:
     return pack_attributes(attributes)
 
 
-def _seal(key: DataKey, packed: bytes, recovery_length: int) -> tuple[bytes, bytes]:
+def _seal(key: DataKey | ClosingKeys, packed: bytes, recovery_length: int) -> tuple[bytes, bytes]:
     tail = _TAIL.pack(_NONCE + len(packed) + TAG, recovery_length, layout.VERSION, 0, _MAGIC)
     nonce = hmac.digest(key.footer_nonce_key, packed + tail, "sha256")[:_NONCE]
     return nonce + AESGCM(key.footer_key).encrypt(nonce, packed, tail), tail

@@ -17,6 +17,43 @@ COMMITMENT = 32  # length of a key commitment, docs/format.md, "Keys"
 _LABEL = b"sseproxy/v1/"  # begins every HKDF info, docs/format.md, "Keys"
 
 
+class ClosingKeys:
+    """What ends an upload without its data key: the keys of its records and footer, nothing that opens a segment.
+
+    An upload under a customer's key is completed and listed by requests that have no key (docs/format.md,
+    "Multipart"). Its `repr` shows no key.
+    """
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != 3 * KEY_LENGTH:
+            raise ValueError("The closing keys are three keys.")
+        self._raw = bytes(raw)
+
+    def __repr__(self) -> str:
+        return "ClosingKeys(<redacted>)"
+
+    @property
+    def raw(self) -> bytes:
+        """All of them: for wrapping, nothing else."""
+        return self._raw
+
+    @property
+    def footer_key(self) -> bytes:
+        """As of `DataKey`."""
+        return self._raw[KEY_LENGTH : 2 * KEY_LENGTH]
+
+    @property
+    def footer_nonce_key(self) -> bytes:
+        """As of `DataKey`."""
+        return self._raw[2 * KEY_LENGTH :]
+
+    def record_key(self, salt: bytes) -> bytes:
+        """As of `DataKey`."""
+        return _hkdf(self._raw[:KEY_LENGTH], _checked(salt), _LABEL + b"record", KEY_LENGTH)
+
+
 class DataKey:
     """The key that one object, or one upload, is sealed under. Only ever used as HKDF input.
 
@@ -86,6 +123,11 @@ class DataKey:
         keys without the data key.
         """
         return _hkdf(self._derive(b"records"), _checked(salt), _LABEL + b"record", KEY_LENGTH)
+
+    @property
+    def closing_keys(self) -> ClosingKeys:
+        """What whoever completes or lists an upload is given instead of this key."""
+        return ClosingKeys(self._derive(b"records") + self.footer_key + self.footer_nonce_key)
 
     def part_etag(self, salt: bytes) -> str:
         """Return the ETag (32 hex digits) that names one attempt of a part where no MD5 is made."""

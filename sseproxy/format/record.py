@@ -12,7 +12,7 @@ from sseproxy.errors import StateRejected
 from sseproxy.format.attributes import take_checksum
 from sseproxy.format.codes import CHECKSUM_TYPES, CHECKSUMS
 from sseproxy.format.framing import lp
-from sseproxy.format.keys import DataKey
+from sseproxy.format.keys import ClosingKeys, DataKey
 from sseproxy.format.layout import LARGEST_SEGMENT, MOST_SEGMENTS, SALT, TAG, VERSION
 from sseproxy.format.packing import Fields, pack_map
 from sseproxy.model import Checksum, name_bytes
@@ -66,7 +66,7 @@ def seal_record(
     return _join(record.number, sealed)
 
 
-def open_record(key: DataKey, text: str, *, bucket: str, key_name: str, upload_id: str) -> PartRecord:
+def open_record(key: DataKey | ClosingKeys, text: str, *, bucket: str, key_name: str, upload_id: str) -> PartRecord:
     """Open a record's text. Raises `StateRejected` where it is damaged, of another upload, or no record."""
     if len(text) > MOST_RECORD_TEXT:
         raise StateRejected(_REFUSED)

@@ -56,7 +56,7 @@ def test_an_envelope_comes_back(envelope: Envelope) -> None:
     st.builds(
         Envelope,
         suite=st.just(Suite.AES_256_GCM),
-        algorithm=st.sampled_from(Algorithm),
+        algorithm=st.sampled_from([one for one in Algorithm if one is not Algorithm.CUSTOMER]),
         key_id=st.text("azAZ09-:/ä", min_size=1, max_size=80),
         wrapped_key=st.binary(min_size=1, max_size=300),
         binding=st.sampled_from(Binding),
