@@ -185,6 +185,9 @@ class EncryptionSettings(Section):
     etag: EtagMode | None = Field(default=None, description="absent: md5, but opaque for aws:kms on S3")
     binding: Binding = Field(default=Binding.BUCKET_KEY, description="the names a new object's key is bound to")
     accept_bindings: tuple[Binding, ...] = Field(default=(), description="weaker bindings that readers still accept")
+    customer_keys_over_http: bool = Field(
+        default=False, description="take customers' keys (SSE-C) over plain HTTP too: TLS ends before the proxy"
+    )
     bucket_settings_lifetime: Seconds = Field(default=30, description="how long a bucket's default may be cached")
     buckets: dict[str, BucketRule] = Field(
         default_factory=dict, description="what single buckets do differently, by name"

@@ -57,6 +57,7 @@ def dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_key
             "listen": {
                 "address": options.listen,
                 "admin_address": options.admin,
+            "encryption": {"customer_keys_over_http": True},  # to be tried out without a certificate
                 "tls_cert": options.tls_cert,
                 "tls_key": options.tls_key,
             },

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
+from typing import NamedTuple
 
 from sseproxy.errors import RequestError, SseProxyError, UpstreamAnswered
 from sseproxy.model import Algorithm, Checksum, ChecksumAlgorithm, ChecksumType
@@ -58,6 +59,14 @@ class ErrorCode:
     message: str | None = None
 
 
+class CustomerKeyHeaders(NamedTuple):
+    """The three headers that bring a client's own key, lower case."""
+
+    algorithm: str
+    key: str
+    md5: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SseVocabulary:
     """The server-side-encryption headers of a dialect and the words in them."""
@@ -76,6 +85,9 @@ class SseVocabulary:
     data_algorithms: frozenset[str] = frozenset()  # words of that header that the protocol knows
     bucket_key_header: str | None = None  # asks for fewer KMS calls: checked, without further effect
     key_id_needs_kms: str = "A key id is only valid with KMS."  # what a key id without KMS is answered
+    customer_key: CustomerKeyHeaders | None = None  # for the object itself; None: the dialect has no such keys
+    source_customer_key: CustomerKeyHeaders | None = None  # for a copy's source
+    customer_key_on: frozenset[Operation] = frozenset()  # operations that take such a key; others ignore it
     default_key_alias: str  # the CMK for KMS without a key id, created on first use
     prefix: str  # every request header that starts with it is ours and never reaches the backend
 

@@ -1,7 +1,15 @@
 """The S3 dialect: header names, words, limits and error codes (S3 dossier §1, §3.8, §7.1, §11)."""
 
 from sseproxy import errors as e
-from sseproxy.dialect.base import Dialect, ErrorCode, Limits, Operation, SseVocabulary, UnsatisfiableRange
+from sseproxy.dialect.base import (
+    CustomerKeyHeaders,
+    Dialect,
+    ErrorCode,
+    Limits,
+    Operation,
+    SseVocabulary,
+    UnsatisfiableRange,
+)
 from sseproxy.dialect.names import check_s3_names
 from sseproxy.dialect.s3_routes import S3_ROUTES
 from sseproxy.dialect.s3_xml import S3_XML
@@ -16,17 +24,15 @@ def _code(code: str, status: int = 400, message: str | None = None) -> ErrorCode
     return ErrorCode(code=code, status=status, message=message)
 
 
+def _customer_key_headers(prefix: str) -> CustomerKeyHeaders:
+    return CustomerKeyHeaders(f"{prefix}-customer-algorithm", f"{prefix}-customer-key", f"{prefix}-customer-key-md5")
+
+
 _VOCABULARY = SseVocabulary(
     algorithm_header=_SSE,
     key_id_header=f"{_SSE}-aws-kms-key-id",
     refused_headers=frozenset({
         f"{_SSE}-context",
-        f"{_SSE}-customer-algorithm",
-        f"{_SSE}-customer-key",
-        f"{_SSE}-customer-key-md5",
-        f"{_COPY_SSE}-customer-algorithm",
-        f"{_COPY_SSE}-customer-key",
-        f"{_COPY_SSE}-customer-key-md5",
     }),
     algorithms={"AES256": Algorithm.AES256, "aws:kms": Algorithm.KMS},
     words={Algorithm.AES256: "AES256", Algorithm.KMS: "aws:kms"},
@@ -47,6 +53,19 @@ _VOCABULARY = SseVocabulary(
     key_id_needs_kms=(
         "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms"
     ),
+    customer_key=_customer_key_headers(_SSE),
+    source_customer_key=_customer_key_headers(_COPY_SSE),
+    customer_key_on=frozenset({
+        Operation.PUT_OBJECT,
+        Operation.COPY_OBJECT,
+        Operation.CREATE_UPLOAD,
+        Operation.UPLOAD_PART,
+        Operation.UPLOAD_PART_COPY,
+        Operation.COMPLETE_UPLOAD,
+        Operation.LIST_PARTS,
+        Operation.GET_OBJECT,
+        Operation.HEAD_OBJECT,
+    }),
     default_key_alias="alias/aws/s3",
     prefix=_SSE,
 )  # fmt: skip

@@ -60,7 +60,12 @@ def render_sse(algorithm: Algorithm, key_id: str, words: SseVocabulary) -> dict[
 def is_sse_header(name: str, words: SseVocabulary) -> bool:
     """Say whether a request header or parameter belongs to encryption and is never forwarded."""
     lower = name.lower()
-    return lower.startswith(words.prefix) or lower in words.refused_headers
+    return lower.startswith(words.prefix) or lower in words.refused_headers or lower in _customer_keys(words)
+
+
+def _customer_keys(words: SseVocabulary) -> tuple[str, ...]:
+    """Return the headers of customers' keys, which `customer_key_headers` reads."""
+    return (*(words.customer_key or ()), *(words.source_customer_key or ()))
 
 
 def _collect(
@@ -88,7 +93,7 @@ def _understood(words: SseVocabulary) -> frozenset[str | None]:
 def _pairs(headers: Mapping[str, str], query: Mapping[str, str], words: SseVocabulary) -> Iterator[tuple[str, str]]:
     for source in (headers, query):
         for name, value in source.items():
-            if is_sse_header(name, words):
+            if is_sse_header(name, words) and name.lower() not in _customer_keys(words):
                 yield name.lower(), value.strip()
 
 

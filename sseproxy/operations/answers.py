@@ -5,31 +5,39 @@ from base64 import b64encode
 from multidict import CIMultiDict
 
 from sseproxy.dialect.base import Dialect
+from sseproxy.dialect.customer_key_headers import customer_key_headers
 from sseproxy.dialect.sse_headers import render_sse
 from sseproxy.format import Attributes, Envelope, PartRecord
-from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, Layout
+from sseproxy.model import Algorithm, Checksum, ChecksumAlgorithm, ChecksumType, CustomerKey, Layout
+from sseproxy.operations.plan import StoredObject
 from sseproxy.operations.uploads import Upload
 
 Headers = CIMultiDict[str]
 
 
-def sse_headers(dialect: Dialect, envelope: Envelope) -> Headers:
-    """Return the encryption headers: the algorithm in the dialect's word, and the CMK of every KMS object."""
+def sse_headers(dialect: Dialect, envelope: Envelope, customer_key: CustomerKey | None = None) -> Headers:
+    """Return the encryption headers: the algorithm in the dialect's word, and the CMK of every KMS object.
+
+    Of an object under a customer's key the MD5 of that key is told, to a request that brought it.
+    """
+    if envelope.algorithm is Algorithm.CUSTOMER:
+        names = dialect.sse.customer_key
+        return CIMultiDict() if customer_key is None or names is None else customer_key_headers(names, customer_key)
     return CIMultiDict(render_sse(envelope.algorithm, envelope.key_id, dialect.sse))
 
 
-def written_headers(dialect: Dialect, envelope: Envelope, attributes: Attributes, etag: str) -> Headers:
+def written_headers(dialect: Dialect, stored: StoredObject, customer_key: CustomerKey | None) -> Headers:
     """Return what an answer to PutObject tells (S3 dossier §4.2; OSS dossier §5)."""
-    headers = sse_headers(dialect, envelope)
-    headers["ETag"] = dialect.show_etag(etag)
-    headers.extend(digest_headers(dialect, attributes))
-    headers.extend(checksum_headers(dialect, shown_checksum(attributes)))
+    headers = sse_headers(dialect, stored.envelope, customer_key)
+    headers["ETag"] = dialect.show_etag(stored.etag)
+    headers.extend(digest_headers(dialect, stored.attributes))
+    headers.extend(checksum_headers(dialect, shown_checksum(stored.attributes)))
     return headers
 
 
-def part_headers(dialect: Dialect, upload: Upload, record: PartRecord) -> Headers:
+def part_headers(dialect: Dialect, upload: Upload, record: PartRecord, customer_key: CustomerKey | None) -> Headers:
     """Return what an answer to UploadPart tells."""
-    headers = sse_headers(dialect, upload.envelope)
+    headers = sse_headers(dialect, upload.envelope, customer_key)
     headers["ETag"] = dialect.show_etag(record.etag)
     if dialect.crc64_header is not None:
         headers[dialect.crc64_header] = str(record.crc64)

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from sseproxy.errors import EnvelopeRejected, FooterRejected, UpstreamAnswered, UpstreamError, UpstreamUnavailable
+from sseproxy.errors import (
+    CustomerKeyNotApplicable,
+    EnvelopeRejected,
+    FooterRejected,
+    UpstreamAnswered,
+    UpstreamError,
+    UpstreamUnavailable,
+)
 from sseproxy.format import (
     TAIL,
     TAIL_READ,
@@ -18,10 +25,10 @@ from sseproxy.format import (
     parse_tail,
     plaintext_size,
 )
-from sseproxy.model import ByteRange
+from sseproxy.model import Algorithm, ByteRange, CustomerKey
 from sseproxy.operations.backend import Address, expect, object_request, set_range
 from sseproxy.operations.context import Services
-from sseproxy.operations.etags import bare_etag, client_etag
+from sseproxy.operations.etags import bare_etag, client_etag, opaque_etag
 from sseproxy.policy.encryption import rule_for
 from sseproxy.ports import UpstreamRequest
 from sseproxy.wire.byte_ranges import parse_content_range
@@ -78,16 +85,20 @@ class Opened:
     """A sealed object whose key is known and whose footer has been verified.
 
     `attributes` is None only where the object's body cannot be read at all now, because it is archived.
+    `customer_key` is the request's own key, where the object was sealed under one.
     """
 
     found: Found
     envelope: Envelope
     key: DataKey
     attributes: Attributes | None
+    customer_key: CustomerKey | None = None
 
     @property
     def etag(self) -> str:
-        """The ETag that clients see."""
+        """The ETag that clients see; under a customer's key it never needs that key, because listings have none."""
+        if self.envelope.algorithm is Algorithm.CUSTOMER:
+            return opaque_etag(self.found.backend_etag)
         return client_etag(self.attributes, self.found.backend_etag)
 
     @property
@@ -95,18 +106,56 @@ class Opened:
         """How many bytes clients see."""
         if self.attributes is not None:
             return self.attributes.plaintext_size
-        size = plaintext_size(self.found.stored_size)
-        if size is None:
-            raise FooterRejected("The object's stored size is none that a sealed object can have.")
-        return size
+        return _size_by_arithmetic(self.found)
 
 
-async def look(services: Services, address: Address) -> Opened | Unsealed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """An object sealed under a customer's key, seen without that key: its ETag and size need none."""
+
+    found: Found
+
+    @property
+    def etag(self) -> str:
+        """The ETag that clients see."""
+        return opaque_etag(self.found.backend_etag)
+
+    @property
+    def size(self) -> int:
+        """How many bytes clients see."""
+        return _size_by_arithmetic(self.found)
+
+
+def _size_by_arithmetic(found: Found) -> int:
+    size = plaintext_size(found.stored_size)
+    if size is None:
+        raise FooterRejected("The object's stored size is none that a sealed object can have.")
+    return size
+
+
+async def look(services: Services, address: Address, customer_key: CustomerKey | None = None) -> Opened | Unsealed:
     """HEAD an object and open it. One request to the storage if the envelope has the footer's copy, else two.
 
     Begins again, a few times, where the object changes in between; then raises `Overwritten`.
     """
-    return await settled(services, lambda: _look(services, address))
+
+    async def attempt() -> Opened | Unsealed:
+        return await open_found(services, await _head(services, address), customer_key, is_archive_shown=True)
+
+    return await settled(services, attempt)
+
+
+async def glance(services: Services, address: Address) -> Opened | Unsealed | Closed:
+    """Look at an object for its ETag and size alone: one under a customer's key is not opened."""
+
+    async def attempt() -> Opened | Unsealed | Closed:
+        found = await _head(services, address)
+        text = found.headers.get(services.dialect.envelope_header)
+        if text is not None and decode_envelope(text).algorithm is Algorithm.CUSTOMER:
+            return Closed(found=found)
+        return await open_found(services, found, is_archive_shown=True)
+
+    return await settled(services, attempt)
 
 
 async def settled(services: Services, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -119,26 +168,30 @@ async def settled(services: Services, attempt: Callable[[], Awaitable[T]]) -> T:
     return await attempt()
 
 
-async def _look(services: Services, address: Address) -> Opened | Unsealed:
+async def _head(services: Services, address: Address) -> Found:
     async with services.upstream.send(object_request(services, "HEAD", address)) as response:
         await expect(services, response, 200)
-        found = Found(address=address, headers=response.headers, stored_size=length_of(response.headers))
-    return await open_found(services, found, is_archive_shown=True)
+        return Found(address=address, headers=response.headers, stored_size=length_of(response.headers))
 
 
-async def open_found(services: Services, found: Found, *, is_archive_shown: bool = False) -> Opened | Unsealed:
+async def open_found(
+    services: Services, found: Found, customer_key: CustomerKey | None = None, *, is_archive_shown: bool = False
+) -> Opened | Unsealed:
     """Open the object whose headers are there, reading its end where that is needed and not in `found`.
 
-    With `is_archive_shown` an archived object is opened without attributes instead of refused. Raises
-    `IntegrityError`s, `KeyServiceError`s, `Overwritten`.
+    `customer_key` is the one that the request brings for it. With `is_archive_shown` an archived object is opened
+    without attributes instead of refused. Raises `IntegrityError`s, `KeyServiceError`s, `Overwritten`, and
+    `CustomerKeyNeeded`, `CustomerKeyNotApplicable` or `WrongCustomerKey` where the request's key is not the object's.
     """
     text = found.headers.get(services.dialect.envelope_header)
     if text is None:
         if rule_for(services.encryption, found.address.ref.bucket).sealed:
             raise EnvelopeRejected("This bucket holds sealed objects only, and the object has no envelope.")
+        if customer_key is not None:
+            raise CustomerKeyNotApplicable
         return Unsealed(found=found)
     envelope = decode_envelope(text)
-    key = await services.keyring.open(envelope, found.address.ref)
+    key = await services.keyring.open(envelope, found.address.ref, customer_key)
     attributes = open_footer_copy(key, envelope, stored_size=found.stored_size)
     if attributes is None:
         try:
@@ -146,7 +199,7 @@ async def open_found(services: Services, found: Found, *, is_archive_shown: bool
         except UpstreamAnswered as error:
             if not (is_archive_shown and error.code == "InvalidObjectState"):
                 raise
-    return Opened(found=found, envelope=envelope, key=key, attributes=attributes)
+    return Opened(found=found, envelope=envelope, key=key, attributes=attributes, customer_key=customer_key)
 
 
 async def _read_footer(services: Services, found: Found, envelope: Envelope, key: DataKey) -> Attributes:

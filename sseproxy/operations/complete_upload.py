@@ -10,12 +10,30 @@ from dataclasses import dataclass
 from multidict import CIMultiDict
 
 from sseproxy.dialect.base import CompletedPart, CompletedUpload
-from sseproxy.errors import InvalidRequest, NoSuchUpload, NotFound, SseProxyError, UpstreamAnswered
+from sseproxy.errors import (
+    CustomerKeyNeeded,
+    CustomerKeyNotApplicable,
+    InvalidRequest,
+    NoSuchUpload,
+    NotFound,
+    SseProxyError,
+    UpstreamAnswered,
+    WrongCustomerKey,
+)
 from sseproxy.exchange import Body, Request, Response
-from sseproxy.format import Attributes, DataKey, Envelope, PartRecord, closing, segment_stored_size, stored_size
+from sseproxy.format import (
+    Attributes,
+    ClosingKeys,
+    DataKey,
+    Envelope,
+    PartRecord,
+    closing,
+    segment_stored_size,
+    stored_size,
+)
 from sseproxy.model import ChecksumAlgorithm
 from sseproxy.operations.answers import completed_headers
-from sseproxy.operations.attributes import Opened, look
+from sseproxy.operations.attributes import Opened, glance, look
 from sseproxy.operations.backend import Address, address_of, expect, refusal
 from sseproxy.operations.bodies import collect
 from sseproxy.operations.completion import (
@@ -29,8 +47,10 @@ from sseproxy.operations.completion import (
     tail_number,
 )
 from sseproxy.operations.context import Services
+from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.etags import bare_etag, client_etag
 from sseproxy.operations.list_parts import backend_parts
+from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.uploads import Upload, forget_upload, kept_key, load_attempts, load_upload, upload_query
 from sseproxy.operations.write_conditions import write_conditions
 from sseproxy.ports import UpstreamRequest
@@ -63,7 +83,7 @@ async def complete_upload(services: Services, request: Request) -> Response:
     except (NoSuchUpload, UpstreamAnswered) as error:
         if not _says_gone(error):
             raise
-        completed = await _completed_before(services, address, listed, error)
+        completed = await _completed_before(services, request, listed, error)
     services.uploads.forget(address.ref, upload_id)
     await forget_upload(services.state, address.ref, upload_id)
     return _answer(services, request, completed)
@@ -71,7 +91,7 @@ async def complete_upload(services: Services, request: Request) -> Response:
 
 async def _complete(services: Services, request: Request, upload: Upload, listed: Sequence[CompletedPart]) -> Completed:
     address = address_of(request)
-    key = await services.keyring.open(upload.envelope, upload.ref)
+    key = await open_for_closing(services, request, upload)
     conditions = await write_conditions(services, request)
     records = await _records(services, upload, key)
     chosen = await _choose(services, address, upload, listed, records)
@@ -84,13 +104,13 @@ async def _complete(services: Services, request: Request, upload: Upload, listed
     parts = [(record.number, record.backend_etag) for record in chosen if not record.kept]
     answer = await _finish(services, address, upload, [*parts, (number, tail_etag)], conditions)
     if not answer.etag and attributes.md5 is None:  # Ceph RGW leaves the ETag out of this answer
-        etag = (await look(services, address)).etag
+        etag = (await glance(services, address)).etag
     else:
         etag = client_etag(attributes, answer.etag)
     return Completed(envelope=upload.envelope, attributes=attributes, etag=etag, version_id=answer.version_id)
 
 
-async def _records(services: Services, upload: Upload, key: DataKey) -> list[PartRecord]:
+async def _records(services: Services, upload: Upload, key: DataKey | ClosingKeys) -> list[PartRecord]:
     async with aclosing(load_attempts(services.state, upload, key)) as attempts:
         return [attempt.record async for attempt in attempts]
 
@@ -180,7 +200,7 @@ async def _send_tail(
     services: Services,
     address: Address,
     upload: Upload,
-    key: DataKey,
+    key: DataKey | ClosingKeys,
     attributes: Attributes,
     last: PartRecord,
     number: int,
@@ -264,12 +284,15 @@ def _says_gone(error: SseProxyError) -> bool:
 
 
 async def _completed_before(
-    services: Services, address: Address, listed: Sequence[CompletedPart], error: SseProxyError
+    services: Services, request: Request, listed: Sequence[CompletedPart], error: SseProxyError
 ) -> Completed:
-    """Return the object that an earlier Complete with this list made; raises `error` where there is none."""
+    """Return the object that an earlier Complete with this list made; raises `error` where there is none.
+
+    Under a customer's key that can only be told where the request brings that key.
+    """
     try:
-        opened = await look(services, address)
-    except (NotFound, UpstreamAnswered):
+        opened = await look(services, address_of(request), customer_key_of(services, request))
+    except (NotFound, UpstreamAnswered, CustomerKeyNeeded, CustomerKeyNotApplicable, WrongCustomerKey):
         raise error from None
     if not isinstance(opened, Opened) or opened.attributes is None or not _is_made_of(opened, listed):
         raise error

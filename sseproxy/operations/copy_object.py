@@ -13,7 +13,7 @@ from sseproxy.exchange import Request, Response
 from sseproxy.model import EtagMode, ObjectRef
 from sseproxy.operations.answers import digest_headers, shown_checksum, sse_headers
 from sseproxy.operations.assertions import Assertions
-from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, look, pinned, settled
+from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, glance, look, pinned, settled
 from sseproxy.operations.backend import Address, address_of, backend_query, refusal
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
@@ -24,6 +24,7 @@ from sseproxy.operations.copy_source import (
     judge_source,
     source_body,
 )
+from sseproxy.operations.customer_keys import source_key_of
 from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.plan import Plan, add_envelope, check_size
 from sseproxy.operations.storing import store
@@ -58,7 +59,7 @@ async def copy_object(services: Services, request: Request) -> Response:
 
 async def _copy(services: Services, request: Request) -> Response:
     source, destination = copy_source_of(services.dialect, request), address_of(request)
-    subject = await look(services, source)
+    subject = await look(services, source, source_key_of(services, request))
     judge_source(services, request, subject)
     onto_itself = source.ref == destination.ref
     if onto_itself:
@@ -153,7 +154,7 @@ async def _rewrapped(services: Services, plan: Plan, source: Opened) -> CIMultiD
 async def _copy_refusal(services: Services, response: UpstreamResponse, source: Opened) -> Exception:
     error = await refusal(services, response)
     if response.status == 412:  # the client's condition on the destination, or ours on the source?
-        present = await look(services, source.found.address)
+        present = await glance(services, source.found.address)
         if present.found.backend_etag != source.found.backend_etag:
             return Overwritten()
     return error
@@ -183,13 +184,14 @@ async def _answer(services: Services, plan: Plan, source: Opened | Unsealed, ans
     """Open what the destination now holds, and tell of it."""
     dialect = services.dialect
     version = answer.get(dialect.header("version-id"))
-    present = await look(services, Address(replace(plan.address.ref, version_id=version), plan.address.raw_key))
+    address = Address(replace(plan.address.ref, version_id=version), plan.address.raw_key)
+    present = await look(services, address, plan.decision.customer_key)
     if not isinstance(present, Opened) or present.attributes is None:
         raise FooterRejected("The copy cannot be opened.")
     if isinstance(source, Opened) and present.attributes != source.attributes:
         raise Overwritten("The storage copied other bytes than those that the envelope was made for.")
     headers = to_client(answer, dialect, sealed=True)
-    headers.update(sse_headers(dialect, present.envelope))
+    headers.update(sse_headers(dialect, present.envelope, present.customer_key))
     headers.update(digest_headers(dialect, present.attributes))
     headers["ETag"] = dialect.show_etag(present.etag)
     document = dialect.xml.render_copied(present.found.last_modified, present.etag, shown_checksum(present.attributes))

@@ -1,13 +1,16 @@
 """CreateMultipartUpload: the choice of encryption for a whole upload, made once and kept."""
 
+from dataclasses import replace
+
 from sseproxy.dialect.base import Dialect
 from sseproxy.errors import InvalidRequest, UpstreamError
 from sseproxy.exchange import Request, Response
-from sseproxy.model import ChecksumAlgorithm, ChecksumType, Layout
+from sseproxy.model import ChecksumAlgorithm, ChecksumType, CustomerKey, Layout
 from sseproxy.operations.answers import sse_headers
 from sseproxy.operations.backend import address_of, expect
 from sseproxy.operations.context import Services
 from sseproxy.operations.deciding import decide_for, object_headers
+from sseproxy.operations.upload_keys import closing_keys_for
 from sseproxy.operations.uploads import Upload, save_upload, upload_query
 from sseproxy.ports import UpstreamRequest
 
@@ -20,7 +23,7 @@ async def create_upload(services: Services, request: Request) -> Response:
     address = address_of(request)
     algorithm, kind = requested_checksum(services.dialect, request)
     decision = await decide_for(services, request)
-    _, envelope = await services.keyring.draw(decision, address.ref, Layout.MULTIPART)
+    key, envelope = await services.keyring.draw(decision, address.ref, Layout.MULTIPART)
     created = UpstreamRequest(
         method="POST",
         bucket=address.ref.bucket,
@@ -41,12 +44,13 @@ async def create_upload(services: Services, request: Request) -> Response:
         checksum_type=kind,
     )
     try:
+        upload = replace(upload, closing_keys=await closing_keys_for(services, key, decision, upload))
         await save_upload(services.state, upload)
     except BaseException:
         await _give_up(services, upload, address.raw_key)
         raise
     services.uploads.remember(upload)
-    return _answer(services, request, upload)
+    return _answer(services, request, upload, decision.customer_key)
 
 
 def requested_checksum(dialect: Dialect, request: Request) -> tuple[ChecksumAlgorithm | None, ChecksumType | None]:
@@ -100,8 +104,8 @@ async def _give_up(services: Services, upload: Upload, raw_key: str) -> None:
         services.observer.event("upload_not_aborted", bucket=upload.ref.bucket, key=upload.ref.key)
 
 
-def _answer(services: Services, request: Request, upload: Upload) -> Response:
-    headers = sse_headers(services.dialect, upload.envelope)
+def _answer(services: Services, request: Request, upload: Upload, customer_key: CustomerKey | None) -> Response:
+    headers = sse_headers(services.dialect, upload.envelope, customer_key)
     if upload.checksum_algorithm is not None and upload.checksum_type is not None:
         headers[services.dialect.header("checksum-algorithm")] = upload.checksum_algorithm.value
         headers[services.dialect.header("checksum-type")] = upload.checksum_type.value

@@ -8,8 +8,9 @@ from sseproxy.exchange import Request
 from sseproxy.format import Envelope
 from sseproxy.model import ChecksumAlgorithm
 from sseproxy.operations.context import Services
+from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.plan import add_envelope
-from sseproxy.policy.encryption import EncryptionDecision, decide, rule_for
+from sseproxy.policy.encryption import EncryptionDecision, decide, decide_for_customer, rule_for
 from sseproxy.policy.forwarding import to_backend
 
 
@@ -18,7 +19,16 @@ async def decide_for(services: Services, request: Request) -> EncryptionDecision
     bucket = request.bucket or ""
     default = await services.bucket_defaults.get(bucket)
     rule = rule_for(services.encryption, bucket)
+    customer_key = customer_key_of(services, request)
+    if customer_key is not None:
+        return decide_for_customer(customer_key, rule)
     return decide(requested_encryption(services, request), default, rule, services.dialect)
+
+
+async def default_for(services: Services, bucket: str) -> EncryptionDecision:
+    """Return how an object is encrypted whose request does not say."""
+    rule = rule_for(services.encryption, bucket)
+    return decide(None, await services.bucket_defaults.get(bucket), rule, services.dialect)
 
 
 def requested_encryption(services: Services, request: Request) -> SseRequest | None:

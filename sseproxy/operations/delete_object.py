@@ -2,7 +2,7 @@
 
 from sseproxy.errors import PreconditionFailed
 from sseproxy.exchange import Request, Response
-from sseproxy.operations.attributes import look
+from sseproxy.operations.attributes import glance
 from sseproxy.operations.backend import address_of
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import is_named
@@ -14,7 +14,7 @@ async def delete_object(services: Services, request: Request) -> Response:
     passed = await passed_request(services, request)
     match = request.headers.get("If-Match")
     if match is not None and match.strip() != "*":
-        present = await look(services, address_of(request))
+        present = await glance(services, address_of(request))
         if not is_named(match, present.etag):
             raise PreconditionFailed(Condition="If-Match")
         passed.headers["If-Match"] = f'"{present.found.backend_etag}"'

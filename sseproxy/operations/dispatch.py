@@ -23,6 +23,7 @@ from sseproxy.operations.complete_upload import complete_upload
 from sseproxy.operations.context import Services
 from sseproxy.operations.copy_object import copy_object
 from sseproxy.operations.create_upload import create_upload
+from sseproxy.operations.customer_keys import check_customer_keys, refuse_keys_in_url
 from sseproxy.operations.delete_object import delete_object
 from sseproxy.operations.get_object import get_object
 from sseproxy.operations.head_object import get_object_meta, head_object
@@ -79,11 +80,13 @@ HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
 async def handle(services: Services, request: Request) -> Response:
     """Serve a request. Raises what the dialect has an error document for."""
     dialect = services.dialect
+    refuse_keys_in_url(services, request)
     request = unhoisted(dialect, request)
     _guard_state(services, request)
     refuse_reserved([*request.headers, *request.query], DIALECTS.values())
     dialect.check_names(request.bucket, request.key)
     operation = dialect.route(request.method, request.bucket, request.key, request.query, request.headers)
+    check_customer_keys(services, request, operation)
     parse_sse(request.headers, request.query, operation, dialect)  # refuses what is not allowed here
     return await HANDLERS[operation](services, request)
 

@@ -13,6 +13,7 @@ from sseproxy.operations.attributes import Found, Opened, length_of, look, open_
 from sseproxy.operations.backend import address_of, expect
 from sseproxy.operations.bodies import collect, start
 from sseproxy.operations.context import Services
+from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.ranges import Wanted, asks_for_some, requested_part, wanted_of
 from sseproxy.operations.reading import Stored, plaintext
 from sseproxy.operations.symlinks import target_of
@@ -38,7 +39,7 @@ async def _get_whole(services: Services, request: Request) -> Response:
             return await _get_whole(services, target)
         size = length_of(response.headers)
         found = Found(address=address_of(request), headers=response.headers, stored_size=size)
-        subject = await open_found(services, found)
+        subject = await open_found(services, found, customer_key_of(services, request))
         refused = judge(services, request, subject)
         if refused is not None:
             return refused
@@ -57,7 +58,8 @@ async def _get_some(services: Services, request: Request) -> Response:
     target = await target_of(services, request, found.headers) if found is not None else None
     if target is not None:
         return await _get_some(services, target)
-    subject = await (look(services, address) if found is None else open_found(services, found))
+    key = customer_key_of(services, request)
+    subject = await (look(services, address, key) if found is None else open_found(services, found, key))
     refused = judge(services, request, subject)
     if refused is not None:
         return refused

@@ -8,6 +8,7 @@ from sseproxy.exchange import Request, Response
 from sseproxy.operations.attributes import Found, Opened, Unsealed, length_of, open_found, settled
 from sseproxy.operations.backend import address_of, backend_query, expect
 from sseproxy.operations.context import Services
+from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.ranges import requested_part, wanted_of
 from sseproxy.operations.symlinks import target_of
 from sseproxy.operations.viewing import judge, read_request, view_response
@@ -44,7 +45,8 @@ async def _head(services: Services, request: Request) -> Response:
             return await _head(services, target)
         size = length_of(response.headers)
         found = Found(address=address_of(request), headers=response.headers, stored_size=size)
-    subject = await open_found(services, found, is_archive_shown=True)
+    key = customer_key_of(services, request)
+    subject = await open_found(services, found, key, is_archive_shown=True)
     refused = judge(services, request, subject)
     if refused is not None:
         return refused

@@ -13,15 +13,27 @@ from typing import TypeVar
 
 from sseproxy.errors import (
     BindingRefused,
+    CustomerKeyNeeded,
+    CustomerKeyNotApplicable,
     EnvelopeRejected,
     KeyAccessRefused,
     KeyNotFound,
     KeyServiceError,
     WrappedKeyRejected,
+    WrongCustomerKey,
     WrongPlace,
 )
-from sseproxy.format import DataKey, Envelope, place_of, wrap_context
-from sseproxy.model import Binding, Layout, ObjectRef, Suite, WrapContext, WrappedKey
+from sseproxy.format import (
+    CUSTOMER_KEY_ID,
+    ClosingKeys,
+    DataKey,
+    Envelope,
+    open_for_customer,
+    place_of,
+    wrap_context,
+    wrap_for_customer,
+)
+from sseproxy.model import Algorithm, Binding, CustomerKey, Layout, ObjectRef, Suite, WrapContext, WrappedKey
 from sseproxy.operations.kept_keys import KeptValues, wrap_digest
 from sseproxy.policy.encryption import EncryptionDecision, EncryptionRule
 from sseproxy.ports import Clock, Kms, Observer
@@ -62,9 +74,12 @@ class Keyring:
 
         Raises `KeyServiceError`s, and `KeyAccessRefused` where the configuration does not allow the CMK here.
         """
-        key_id = await self._allowed_key(decision, ref)
         bare = _bare_envelope(decision, ref, layout)
         context = _context(bare, ref)
+        if decision.customer_key is not None:
+            key = DataKey.draw()
+            return key, _for_customer(decision.customer_key, key, replace(bare, commitment=key.commitment), context)
+        key_id = await self._allowed_key(decision, ref)
         raw, wrapped = await self._counted("generate", self._kms.generate(key_id, context))
         key = DataKey(raw)
         envelope = replace(bare, key_id=wrapped.key_id, wrapped_key=wrapped.blob, commitment=key.commitment)
@@ -76,7 +91,6 @@ class Keyring:
 
         Suite, layout, commitment and the footer's copy stay as they are. Raises as `draw` does.
         """
-        key_id = await self._allowed_key(decision, ref)
         target = replace(
             _bare_envelope(decision, ref, envelope.layout),
             suite=envelope.suite,
@@ -84,22 +98,48 @@ class Keyring:
             footer=envelope.footer,
         )
         context = _context(target, ref)
+        if decision.customer_key is not None:
+            return _for_customer(decision.customer_key, key, target, context)
+        key_id = await self._allowed_key(decision, ref)
         wrapped = await self._counted("wrap", self._kms.wrap(key_id, key.raw, context))
         self._kept.put(wrap_digest(wrapped, context), key)
         return replace(target, key_id=wrapped.key_id, wrapped_key=wrapped.blob)
 
-    async def open(self, envelope: Envelope, ref: ObjectRef) -> DataKey:
+    async def open(self, envelope: Envelope, ref: ObjectRef, customer_key: CustomerKey | None = None) -> DataKey:
         """Open an object's data key, having checked everything that can be checked before a byte is decrypted.
 
+        `customer_key` is what the request brings; it must bring one exactly where the object was sealed under one.
         Raises `BindingRefused`, `KeyAccessRefused`, `KeyServiceError`s, `WrongPlace` where the object was sealed under
-        another name, `CommitmentMismatch`.
+        another name, `CommitmentMismatch`, `CustomerKeyNeeded`, `CustomerKeyNotApplicable`, `WrongCustomerKey`.
         """
         rule = self._rule_of(ref.bucket)
         _check_binding(envelope, rule)
-        await self._check_allowed(envelope.key_id, rule)
-        key = await self._opened(envelope, ref)
+        if envelope.algorithm is Algorithm.CUSTOMER:
+            key = _opened_by_customer(envelope, ref, customer_key)
+        elif customer_key is not None:
+            raise CustomerKeyNotApplicable
+        else:
+            await self._check_allowed(envelope.key_id, rule)
+            key = await self._opened(envelope, ref)
         key.check_commitment(envelope.commitment)
         return key
+
+    async def wrap_closing(self, keys: ClosingKeys, decision: EncryptionDecision, ref: ObjectRef) -> WrappedKey:
+        """Wrap what completes an upload under a customer's key, for requests that come without that key.
+
+        `decision` says under which CMK. Raises as `draw` does.
+        """
+        key_id = await self._allowed_key(decision, ref)
+        return await self._counted("wrap", self._kms.wrap(key_id, keys.raw, _closing_context(ref)))
+
+    async def open_closing(self, wrapped: WrappedKey, ref: ObjectRef) -> ClosingKeys:
+        """Open what `wrap_closing` returned. Raises `KeyAccessRefused`, `KeyServiceError`s."""
+        await self._check_allowed(wrapped.key_id, self._rule_of(ref.bucket))
+        raw = await self._counted("unwrap", self._kms.unwrap(wrapped, _closing_context(ref)))
+        try:
+            return ClosingKeys(raw)
+        except ValueError as cause:
+            raise WrappedKeyRejected from cause
 
     async def _opened(self, envelope: Envelope, ref: ObjectRef) -> DataKey:
         if envelope.wrapped_kek is not None:
@@ -142,11 +182,7 @@ class Keyring:
             raw = await self._counted("unwrap", self._kms.unwrap(wrapped, context))
             return DataKey(raw, envelope.suite)
         except WrappedKeyRejected as cause:
-            if envelope.binding is not Binding.NONE and envelope.place != place_of(ref.bucket, ref.key):
-                raise WrongPlace(
-                    "The object's key does not open here, and its envelope was written for another name: it was moved "
-                    f"or copied behind the proxy, while its key is bound to its name (`{envelope.binding.value}`)."
-                ) from cause
+            _check_place(envelope, ref, cause)
             raise
         except ValueError as cause:
             raise WrappedKeyRejected from cause
@@ -195,6 +231,40 @@ class Keyring:
 
 class _Abandoned(Exception):
     """The request that was asking the KMS for others as well has gone."""
+
+
+def _for_customer(customer: CustomerKey, key: DataKey, bare: Envelope, context: WrapContext) -> Envelope:
+    return replace(bare, key_id=CUSTOMER_KEY_ID, wrapped_key=wrap_for_customer(customer, key, context))
+
+
+def _opened_by_customer(envelope: Envelope, ref: ObjectRef, customer: CustomerKey | None) -> DataKey:
+    if customer is None:
+        raise CustomerKeyNeeded
+    try:
+        return open_for_customer(customer, envelope.wrapped_key, _context(envelope, ref))
+    except WrongCustomerKey as cause:
+        _check_place(envelope, ref, cause)
+        raise
+
+
+def _closing_context(ref: ObjectRef) -> WrapContext:
+    return wrap_context(
+        purpose="state",
+        algorithm=Algorithm.CUSTOMER.value,
+        layout=Layout.MULTIPART.value,
+        binding=Binding.BUCKET_KEY,
+        bucket=ref.bucket,
+        key=ref.key,
+    )
+
+
+def _check_place(envelope: Envelope, ref: ObjectRef, cause: Exception) -> None:
+    """Raise `WrongPlace` where an object that does not open was sealed under another name."""
+    if envelope.binding is not Binding.NONE and envelope.place != place_of(ref.bucket, ref.key):
+        raise WrongPlace(
+            "The object's key does not open here, and its envelope was written for another name: it was moved "
+            f"or copied behind the proxy, while its key is bound to its name (`{envelope.binding.value}`)."
+        ) from cause
 
 
 def _check_binding(envelope: Envelope, rule: EncryptionRule) -> None:

@@ -9,7 +9,7 @@ from sseproxy.exchange import Request, Response
 from sseproxy.format import plaintext_size
 from sseproxy.model import ObjectRef
 from sseproxy.operations.answers import shown_checksum
-from sseproxy.operations.attributes import Opened, look
+from sseproxy.operations.attributes import Closed, Opened, glance
 from sseproxy.operations.backend import Address, expect
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import opaque_etag
@@ -46,13 +46,14 @@ async def _look_up(services: Services, bucket: str, entries: Iterator[ListedEntr
         address = Address(ObjectRef(bucket, entry.key, entry.version_id), encode_key(entry.key))
         try:
             async with services.look_ups:
-                subject = await look(services, address)
+                subject = await glance(services, address)
         except SseProxyError as error:
             services.observer.event("entry_not_opened", bucket=bucket, key=entry.key, error=type(error).__name__)
             entry.size = plaintext_size(entry.stored_size) or 0
             entry.etag = opaque_etag(entry.stored_etag)
             continue
-        if isinstance(subject, Opened):
+        if isinstance(subject, Opened | Closed):
             entry.size = subject.size
             entry.etag = subject.etag
+        if isinstance(subject, Opened):
             entry.checksum = shown_checksum(subject.attributes) if subject.attributes is not None else None

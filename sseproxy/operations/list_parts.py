@@ -10,9 +10,10 @@ from datetime import datetime
 from sseproxy.dialect.base import PartsPage, PartView
 from sseproxy.errors import InvalidArgument
 from sseproxy.exchange import Request, Response
-from sseproxy.format import PartRecord
+from sseproxy.format import ClosingKeys, DataKey, PartRecord
 from sseproxy.operations.backend import Address, address_of, expect
 from sseproxy.operations.context import Services
+from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.upload_part import find_upload
 from sseproxy.operations.uploads import Attempt, Upload, kept_parts, load_attempts, upload_query
 from sseproxy.ports import UpstreamRequest
@@ -26,7 +27,8 @@ async def list_parts(services: Services, request: Request) -> Response:
     upload = await find_upload(services, request)
     marker = _number(request, "part-number-marker", default=0)
     most = min(_number(request, "max-parts", default=_PAGE), services.dialect.limits.most_listed)
-    parts = await present_parts(services, address_of(request), upload, after=marker, most=most + 1)
+    key = await open_for_closing(services, request, upload)
+    parts = await present_parts(services, address_of(request), upload, key, after=marker, most=most + 1)
     shown, truncated = parts[:most], len(parts) > most
     page = PartsPage(
         bucket=upload.ref.bucket,
@@ -45,10 +47,15 @@ async def list_parts(services: Services, request: Request) -> Response:
 
 
 async def present_parts(
-    services: Services, address: Address, upload: Upload, *, after: int = 0, most: int | None = None
+    services: Services,
+    address: Address,
+    upload: Upload,
+    key: DataKey | ClosingKeys,
+    *,
+    after: int = 0,
+    most: int | None = None,
 ) -> list[PartView]:
     """Return the latest attempt of every part with a number above `after`, at most `most`, in order."""
-    key = await services.keyring.open(upload.envelope, upload.ref)
     backend: dict[int, PartView] = {}
     async for part in backend_parts(services, address, upload.upload_id, after=after, most=most):
         # Some storages (SeaweedFS) list every attempt of a part, in any order.

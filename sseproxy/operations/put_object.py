@@ -34,5 +34,5 @@ async def put_object(services: Services, request: Request) -> Response:
     )
     stored = await store(services, plan, request.body, request.content_length, check)
     answer = to_client(stored.headers, services.dialect, sealed=True)
-    answer.update(written_headers(services.dialect, stored.envelope, stored.attributes, stored.etag))
+    answer.update(written_headers(services.dialect, stored, decision.customer_key))
     return Response(status=200, headers=answer)

@@ -18,9 +18,11 @@ from sseproxy.operations.backend import Address, address_of, expect
 from sseproxy.operations.bodies import collect_head, preceded
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
+from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.etags import bare_etag
 from sseproxy.operations.plan import largest_plaintext
 from sseproxy.operations.sealing import seal_segment
+from sseproxy.operations.upload_keys import open_upload
 from sseproxy.operations.uploads import Upload, forget_upload, is_open, kept_key, save_record, upload_query
 from sseproxy.ports import UpstreamRequest
 from sseproxy.stage import Buffer
@@ -44,7 +46,7 @@ async def upload_part(services: Services, request: Request) -> Response:
     """Serve UploadPart."""
     number = part_number(request)
     upload = await find_upload(services, request)
-    key = await services.keyring.open(upload.envelope, upload.ref)
+    key = await open_upload(services, request, upload)
     part = PlainPart(
         number=number,
         address=address_of(request),
@@ -53,7 +55,9 @@ async def upload_part(services: Services, request: Request) -> Response:
         check=_check_of(services, request, upload),
     )
     record = await store_part(services, upload, key, part)
-    return Response(status=200, headers=part_headers(services.dialect, upload, record))
+    return Response(
+        status=200, headers=part_headers(services.dialect, upload, record, customer_key_of(services, request))
+    )
 
 
 def part_number(request: Request) -> int:

@@ -12,6 +12,8 @@ from sseproxy.operations.backend import address_of
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
 from sseproxy.operations.copy_source import NotModifiedCopy, copy_source_of, judge_source, source_body
+from sseproxy.operations.customer_keys import customer_key_of, source_key_of
+from sseproxy.operations.upload_keys import open_upload
 from sseproxy.operations.upload_part import PlainPart, algorithms_of, find_upload, part_number, store_part
 
 _RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
@@ -32,11 +34,11 @@ async def upload_part_copy(services: Services, request: Request) -> Response:
 async def _copy(services: Services, request: Request) -> Response:
     number = part_number(request)
     upload = await find_upload(services, request)
-    subject = await look(services, copy_source_of(services.dialect, request))
+    key = await open_upload(services, request, upload)
+    subject = await look(services, copy_source_of(services.dialect, request), source_key_of(services, request))
     judge_source(services, request, subject)
     wanted = _wanted(services, request, subject)
     length = subject.size if wanted is None else wanted.length
-    key = await services.keyring.open(upload.envelope, upload.ref)
     check = BodyCheck(
         Assertions(length=length),
         services.digest_pool,
@@ -54,7 +56,7 @@ async def _copy(services: Services, request: Request) -> Response:
     checksum = record.checksum if upload.checksum_algorithm is not None else None
     return Response(
         status=200,
-        headers=sse_headers(services.dialect, upload.envelope),
+        headers=sse_headers(services.dialect, upload.envelope, customer_key_of(services, request)),
         body=services.dialect.xml.render_copied_part(services.clock.now(), record.etag, checksum),
     )
 

@@ -19,6 +19,7 @@ import msgpack
 
 from sseproxy.errors import NoSuchUpload, StateRejected
 from sseproxy.format import (
+    ClosingKeys,
     DataKey,
     Envelope,
     PartRecord,
@@ -28,11 +29,11 @@ from sseproxy.format import (
     open_record,
     seal_record,
 )
-from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, ObjectRef, name_bytes
+from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, ObjectRef, WrappedKey, name_bytes
 from sseproxy.operations.state_store import StateStore
 
 _PURPOSE = "upload"
-_FIELDS = 5
+_FIELDS = (5, 7)  # of the state of an upload: two more under a customer's key
 _MOST_CACHED = 1024
 
 
@@ -46,6 +47,7 @@ class Upload:
     etag_mode: EtagMode
     checksum_algorithm: ChecksumAlgorithm | None
     checksum_type: ChecksumType | None
+    closing_keys: WrappedKey | None = None  # what completes an upload under a customer's key
 
     @property
     def folder(self) -> str:
@@ -111,15 +113,16 @@ def folder_of(ref: ObjectRef, upload_id: str) -> str:
 
 async def save_upload(state: StateStore, upload: Upload) -> None:
     """Write the upload's envelope; parts are accepted from now on."""
-    payload: bytes = msgpack.packb(
-        [
-            encode_envelope(upload.envelope),
-            upload.etag_mode.value,
-            upload.checksum_algorithm.value if upload.checksum_algorithm else None,
-            upload.checksum_type.value if upload.checksum_type else None,
-            name_bytes(upload.upload_id),
-        ]
-    )
+    fields = [
+        encode_envelope(upload.envelope),
+        upload.etag_mode.value,
+        upload.checksum_algorithm.value if upload.checksum_algorithm else None,
+        upload.checksum_type.value if upload.checksum_type else None,
+        name_bytes(upload.upload_id),
+    ]
+    if upload.closing_keys is not None:
+        fields += [upload.closing_keys.key_id, upload.closing_keys.blob]
+    payload: bytes = msgpack.packb(fields)
     await state.put(upload.folder + "envelope", payload, purpose=_PURPOSE, bucket=upload.ref.bucket)
 
 
@@ -132,7 +135,7 @@ async def load_upload(state: StateStore, ref: ObjectRef, upload_id: str) -> Uplo
     if payload is None:
         return None
     fields = msgpack.unpackb(payload)
-    if not isinstance(fields, list) or len(fields) != _FIELDS or fields[4] != name_bytes(upload_id):
+    if not isinstance(fields, list) or len(fields) not in _FIELDS or fields[4] != name_bytes(upload_id):
         raise StateRejected("The state of this upload cannot be read; abort it and begin again.")
     return Upload(
         ref=ObjectRef(ref.bucket, ref.key),
@@ -141,6 +144,7 @@ async def load_upload(state: StateStore, ref: ObjectRef, upload_id: str) -> Uplo
         etag_mode=EtagMode(fields[1]),
         checksum_algorithm=ChecksumAlgorithm(fields[2]) if fields[2] else None,
         checksum_type=ChecksumType(fields[3]) if fields[3] else None,
+        closing_keys=WrappedKey(key_id=fields[5], blob=fields[6]) if len(fields) > 5 else None,
     )
 
 
@@ -158,7 +162,7 @@ async def save_record(state: StateStore, upload: Upload, key: DataKey, record: P
 
 
 async def load_attempts(
-    state: StateStore, upload: Upload, key: DataKey, *, after_part: int = 0
+    state: StateStore, upload: Upload, key: DataKey | ClosingKeys, *, after_part: int = 0
 ) -> AsyncGenerator[Attempt]:
     """Yield every recorded attempt with a number above `after_part`, by part number."""
     prefix = upload.folder + "parts/"

@@ -76,7 +76,7 @@ def view_response(services: Services, request: Request, opened: Opened, wanted: 
     headers = to_client(opened.found.headers, dialect, sealed=True)
     headers["ETag"] = dialect.show_etag(opened.etag)
     headers["Accept-Ranges"] = "bytes"
-    headers.update(sse_headers(dialect, opened.envelope))
+    headers.update(sse_headers(dialect, opened.envelope, opened.customer_key))
     if opened.attributes is not None:
         headers.update(digest_headers(dialect, opened.attributes))
         headers.update(object_type_headers(dialect, opened.attributes))

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from sseproxy.errors import PreconditionFailed, UnsupportedFeature
 from sseproxy.exchange import Request
 from sseproxy.model import ObjectRef
-from sseproxy.operations.attributes import look
+from sseproxy.operations.attributes import glance
 from sseproxy.operations.backend import Address, address_of
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import is_named
@@ -44,7 +44,7 @@ async def _rewritten(services: Services, request: Request, match: str) -> str:
         raise _refused("If-Match")
     named = address_of(request)
     current = Address(ObjectRef(named.ref.bucket, named.ref.key), named.raw_key)
-    present = await look(services, current)
+    present = await glance(services, current)
     if not is_named(match, present.etag):
         raise PreconditionFailed(Condition="If-Match")
     return f'"{present.found.backend_etag}"'

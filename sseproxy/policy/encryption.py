@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sseproxy.dialect.base import Dialect, SseRequest
 from sseproxy.errors import UnsupportedFeature
-from sseproxy.model import Algorithm, Binding, EtagMode
+from sseproxy.format import CUSTOMER_KEY_ID
+from sseproxy.model import Algorithm, Binding, CustomerKey, EtagMode
 from sseproxy.settings import BucketRule, EncryptionSettings
 
 SERVICE_KEY_ALIAS = "alias/sseproxy/service"  # the service master key that AES256 runs under
@@ -36,6 +37,7 @@ class EncryptionDecision:
     key_id: str
     etag_mode: EtagMode
     binding: Binding
+    customer_key: CustomerKey | None = None  # with `Algorithm.CUSTOMER`: what stands in the place of the CMK
 
 
 def rule_for(settings: EncryptionSettings, bucket: str) -> EncryptionRule:
@@ -68,6 +70,20 @@ def decide(
         key_id=_key_id(chosen, bucket_default, rule, dialect),
         etag_mode=_etag_mode(chosen.algorithm, rule, dialect),
         binding=rule.binding,
+    )
+
+
+def decide_for_customer(customer_key: CustomerKey, rule: EncryptionRule) -> EncryptionDecision:
+    """Decide how an object under a client's own key is sealed: no default applies (S3 dossier §2.3).
+
+    Its ETag is opaque whatever the configuration says: listings, which have no key, must show the same one.
+    """
+    return EncryptionDecision(
+        algorithm=Algorithm.CUSTOMER,
+        key_id=CUSTOMER_KEY_ID,
+        etag_mode=EtagMode.OPAQUE,
+        binding=rule.binding,
+        customer_key=customer_key,
     )
 
 
