@@ -135,6 +135,15 @@ class UnknownDataAlgorithm(RequestError):
     default = "The KMS Data Encryption request you specified is not valid. Supported value:SM4"
 
 
+class CipherUnavailable(InvalidArgument):
+    """SM4 was asked for, by a client or by an object, and this host's cryptography library has none.
+
+    The words are those that OSS has for accounts without SM4 (OSS dossier §2.3).
+    """
+
+    default = "SM4 is not applicable if user is not in white list."
+
+
 class UnknownCustomerAlgorithm(RequestError):
     """A customer's key is meant for another algorithm than AES256 (`ArgumentName`, `ArgumentValue`)."""
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 P, M = 65536, 102400
@@ -97,9 +98,9 @@ def number(fields: Map, key: int) -> int:
 # --- Keys, sizes ----------------------------------------------------------------------------------------------------
 
 
-def hkdf(key: bytes, salt: bytes, info: bytes) -> bytes:
+def hkdf(key: bytes, salt: bytes, info: bytes, length: int = 32) -> bytes:
     extracted = hmac.digest(salt or bytes(32), key, "sha256")
-    return hmac.digest(extracted, b"sseproxy/v1/" + info + b"\x01", "sha256")
+    return hmac.digest(extracted, b"sseproxy/v1/" + info + b"\x01", "sha256")[:length]
 
 
 def stored_size(size: int) -> int:
@@ -108,7 +109,11 @@ def stored_size(size: int) -> int:
 
 def open_sealed(key: bytes, nonce: bytes, sealed: bytes, aad: bytes | None) -> bytes:
     try:
-        return AESGCM(key).decrypt(nonce, sealed, aad)
+        if len(key) == 32:
+            return AESGCM(key).decrypt(nonce, sealed, aad)
+        sm4 = Cipher(algorithms.SM4(key), modes.GCM(nonce, sealed[-16:])).decryptor()
+        sm4.authenticate_additional_data(aad or b"")
+        return sm4.update(sealed[:-16]) + sm4.finalize()
     except InvalidTag as cause:
         raise Unreadable("a tag does not verify") from cause
 
@@ -120,7 +125,7 @@ def read_envelope(header: str) -> Map:
     raw = base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))
     need(base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == header, "not base64url")
     envelope = read_map(raw, known=15)
-    need(number(envelope, 1) == 1 and number(envelope, 2) == 1, "version or suite")
+    need(number(envelope, 1) == 1 and number(envelope, 2) in {1, 2}, "version or suite")
     need(number(envelope, 13) in {1, 2}, "layout")
     binary(envelope, 14, 32)
     return envelope
@@ -128,7 +133,7 @@ def read_envelope(header: str) -> Map:
 
 def read_footer(key: bytes, footer: bytes, tail: bytes, layout: int) -> tuple[int, list[tuple[int, int, bytes]]]:
     """Return the plaintext size and the segments: number, plaintext size, salt."""
-    attributes = read_map(open_sealed(hkdf(key, b"", b"footer"), footer[:12], footer[12:], tail), known=12)
+    attributes = read_map(open_sealed(hkdf(key, b"", b"footer", len(key)), footer[:12], footer[12:], tail), known=12)
     need(number(attributes, 1) == 1 and number(attributes, 2) == layout, "the footer's version or layout")
     size, width, table = number(attributes, 3), number(attributes, 4), binary(attributes, 5)
     entry = 40 + width
@@ -145,6 +150,7 @@ def read_footer(key: bytes, footer: bytes, tail: bytes, layout: int) -> tuple[in
 def read(header: str, stored: bytes, unwrap: Callable[[Map], bytes]) -> bytes:
     envelope = read_envelope(header)
     key = unwrap(envelope)
+    need(len(key) == {1: 32, 2: 16}[number(envelope, 2)], "the key's length")
     need(hmac.compare_digest(hkdf(key, b"", b"commit"), binary(envelope, 14)), "the key's commitment")
     tail = stored[-16:]
     need(tail[8:] == b"sseproxy" and tail[6:8] == b"\x01\x00", "the tail")
@@ -156,7 +162,7 @@ def read(header: str, stored: bytes, unwrap: Callable[[Map], bytes]) -> bytes:
     need(len(stored) == stored_size(size), "the stored size")
     plain, at = [], 0
     for segment_number, segment_size, salt in segments:
-        segment_key = hkdf(key, salt, b"segment" + segment_number.to_bytes(4, "big"))
+        segment_key = hkdf(key, salt, b"segment" + segment_number.to_bytes(4, "big"), len(key))
         at += 32
         frames = -(-segment_size // P)
         for index in range(frames):

@@ -83,6 +83,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
         "The Encryption request you specified is not valid. Supported value: AES256/KMS.",
     ),
     e.UnknownDataAlgorithm: _code("InvalidDataEncryptionAlgorithmError"),
+    e.CipherUnavailable: _code("InvalidArgument"),
     e.UnknownCustomerAlgorithm: _code("InvalidEncryptionAlgorithmError"),
     e.CustomerKeyNeeded: _code("InvalidRequest"),
     e.CustomerKeyNotApplicable: _code("InvalidRequest"),

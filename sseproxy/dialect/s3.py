@@ -91,6 +91,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.BodyTooLarge: _code("MaxMessageLengthExceeded"),
     e.UnknownAlgorithm: _code("InvalidArgument", 400, "The encryption method specified is not supported"),
     e.UnknownDataAlgorithm: _code("InvalidArgument"),
+    e.CipherUnavailable: _code("NotImplemented", 501, "The object is sealed with SM4-GCM, which this host cannot do."),
     e.UnknownCustomerAlgorithm: _code("InvalidEncryptionAlgorithmError"),
     e.CustomerKeyNeeded: _code("InvalidRequest"),
     e.CustomerKeyNotApplicable: _code("InvalidRequest"),

@@ -46,10 +46,12 @@ from sseproxy.format.locate import Located, StoredRange, locate, part_range, who
 from sseproxy.format.opener import Opener
 from sseproxy.format.record import MOST_RECORD_TEXT, PartRecord, open_record, seal_record
 from sseproxy.format.segment import SegmentOpener, SegmentSealer
+from sseproxy.format.suites import KEY_LENGTHS, check_available
 
 __all__ = [
     "CUSTOMER_KEY_ID",
     "FRAME",
+    "KEY_LENGTHS",
     "LARGEST_SEGMENT",
     "LONGEST_FOOTER",
     "MOST_ENVELOPE",
@@ -72,8 +74,10 @@ __all__ = [
     "SegmentSealer",
     "StoredRange",
     "Tail",
+    "caller_pairs",
     "check_attributes",
     "check_attributes_room",
+    "check_available",
     "closing",
     "decode_envelope",
     "decode_recovery",

@@ -6,8 +6,10 @@ must agree with the sealed footer, or only explains an error or a response heade
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from sseproxy.errors import EnvelopeRejected, MetadataTooLarge
@@ -25,6 +27,15 @@ MOST_ENVELOPE_READ: Final = 8_192  # characters that a reader looks at, docs/for
 PLACE: Final = 8  # bytes, docs/format.md, "Envelope"
 KEK_ID: Final = 16  # bytes, docs/format.md, "Envelope"
 
+# docs/format.md, "Versions": which suites an object can be sealed with, by what its client asked for.
+_SUITES_OF: Final[Mapping[Algorithm, frozenset[Suite]]] = MappingProxyType(
+    {
+        Algorithm.AES256: frozenset({Suite.AES_256_GCM}),
+        Algorithm.KMS: frozenset(Suite),
+        Algorithm.SM4: frozenset({Suite.SM4_GCM}),
+        Algorithm.CUSTOMER: frozenset({Suite.AES_256_GCM}),
+    }
+)
 _LONGEST = 4_096  # of any byte string or text in it; the whole is bounded anyway
 _MOST_FOOTER_COPY = 512  # bytes; a single object's footer and tail have less than 450
 
@@ -141,11 +152,8 @@ def _pack(envelope: Envelope) -> bytes:
 def _unpack(data: bytes) -> Envelope:
     fields = Fields(data)
     fields.integer(_VERSION, least=VERSION, most=VERSION)
-    suite = SUITES.member(fields.integer(_SUITE, most=0xFF))
-    if suite is not Suite.AES_256_GCM:
-        raise ValueError("it is sealed with SM4-GCM (suite 2), which this release does not open.")
     envelope = Envelope(
-        suite=suite,
+        suite=SUITES.member(fields.integer(_SUITE, most=0xFF)),
         algorithm=ALGORITHMS.member(fields.integer(_ALGORITHM, most=0xFF)),
         key_id=fields.text(_KEY_ID, least=1, most=_LONGEST),
         key_version=fields.text(_KEY_VERSION, least=1, most=_LONGEST) if _KEY_VERSION in fields else None,
@@ -169,6 +177,8 @@ def _unpack(data: bytes) -> Envelope:
 def _checked(envelope: Envelope) -> Envelope:
     if envelope.layout is Layout.APPEND:
         raise ValueError("it is an appendable object (layout 3), which this release does not open.")
+    if envelope.suite not in _SUITES_OF[envelope.algorithm]:
+        raise ValueError("its suite is not one of the algorithm's.")
     if (envelope.kek_id is None) != (envelope.wrapped_kek is None):
         raise ValueError("a wrapped KEK and its id come together.")
     if envelope.algorithm is Algorithm.CUSTOMER and (envelope.key_id != CUSTOMER_KEY_ID or envelope.kek_id is not None):

@@ -7,7 +7,6 @@ from struct import Struct
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sseproxy.errors import FooterRejected
 from sseproxy.format import layout
@@ -21,6 +20,7 @@ from sseproxy.format.attributes import (
 from sseproxy.format.envelope import Envelope, recovery_bytes
 from sseproxy.format.keys import ClosingKeys, DataKey
 from sseproxy.format.layout import TAG, TAIL, segment_stored_size
+from sseproxy.format.suites import aead_of
 from sseproxy.stage import Buffer
 
 TAIL_READ: Final = 16_384  # what a cold read asks for from the end; enough for some 400 segments
@@ -121,7 +121,7 @@ def open_footer(key: DataKey, envelope: Envelope, footer: bytes, tail: bytes, *,
     if parsed is None or parsed.footer_length != len(footer):
         raise FooterRejected("Footer and tail of the object do not belong together.")
     try:
-        plain = AESGCM(key.footer_key).decrypt(footer[:_NONCE], footer[_NONCE:], tail)
+        plain = aead_of(key.suite, key.footer_key).decrypt(footer[:_NONCE], footer[_NONCE:], tail)
     except InvalidTag as cause:
         raise FooterRejected from cause
     try:
@@ -153,7 +153,7 @@ def _packed(attributes: Attributes) -> bytes:
 def _seal(key: DataKey | ClosingKeys, packed: bytes, recovery_length: int) -> tuple[bytes, bytes]:
     tail = _TAIL.pack(_NONCE + len(packed) + TAG, recovery_length, layout.VERSION, 0, _MAGIC)
     nonce = hmac.digest(key.footer_nonce_key, packed + tail, "sha256")[:_NONCE]
-    return nonce + AESGCM(key.footer_key).encrypt(nonce, packed, tail), tail
+    return nonce + aead_of(key.suite, key.footer_key).encrypt(nonce, packed, tail), tail
 
 
 def _padding(length: int) -> list[Buffer]:

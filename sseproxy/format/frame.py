@@ -3,9 +3,10 @@
 from struct import Struct
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sseproxy.errors import FrameRejected
+from sseproxy.format.suites import aead_of
+from sseproxy.model import Suite
 from sseproxy.stage import Buffer
 
 _NONCE = Struct(">Q3xB")  # index, zero, final: docs/format.md, "Body"
@@ -16,8 +17,8 @@ class FrameCipher:
 
     __slots__ = ("_aead", "_number")
 
-    def __init__(self, segment_key: bytes, number: int) -> None:
-        self._aead = AESGCM(segment_key)
+    def __init__(self, suite: Suite, segment_key: bytes, number: int) -> None:
+        self._aead = aead_of(suite, segment_key)
         self._number = number
 
     def seal_into(self, index: int, plaintext: Buffer, out: memoryview, *, final: bool) -> None:

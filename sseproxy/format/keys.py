@@ -7,11 +7,12 @@ from typing import Self
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sseproxy.errors import CommitmentMismatch, UnsupportedFeature
+from sseproxy.errors import CommitmentMismatch
 from sseproxy.format.layout import SALT
+from sseproxy.format.suites import KEY_LENGTHS, check_available
 from sseproxy.model import Suite
 
-KEY_LENGTH = 32  # of suite 1, docs/format.md, "Keys"
+KEY_LENGTH = 32  # of suite 1 and of what is no AEAD's key, docs/format.md, "Keys"
 COMMITMENT = 32  # length of a key commitment, docs/format.md, "Keys"
 
 _LABEL = b"sseproxy/v1/"  # begins every HKDF info, docs/format.md, "Keys"
@@ -21,10 +22,12 @@ class ClosingKeys:
     """What ends an upload without its data key: the keys of its records and footer, nothing that opens a segment.
 
     An upload under a customer's key is completed and listed by requests that have no key (docs/format.md,
-    "Multipart"). Its `repr` shows no key.
+    "Multipart"). Suite 1 alone: no client brings a key for another. Its `repr` shows no key.
     """
 
     __slots__ = ("_raw",)
+
+    suite = Suite.AES_256_GCM
 
     def __init__(self, raw: bytes) -> None:
         if len(raw) != 3 * KEY_LENGTH:
@@ -57,24 +60,23 @@ class ClosingKeys:
 class DataKey:
     """The key that one object, or one upload, is sealed under. Only ever used as HKDF input.
 
-    Raises `UnsupportedFeature` for a suite that this release does not seal with, and `ValueError` where the
-    length is not the suite's. Its `repr` shows no key.
+    Raises `CipherUnavailable` for a suite that this host cannot do, and `ValueError` where the length is not the
+    suite's. Its `repr` shows no key.
     """
 
     __slots__ = ("_raw", "_suite")
 
     def __init__(self, raw: bytes, suite: Suite = Suite.AES_256_GCM) -> None:
-        if suite is not Suite.AES_256_GCM:
-            raise UnsupportedFeature("This release does not seal with SM4-GCM.")
-        if len(raw) != KEY_LENGTH:
-            raise ValueError(f"A key of suite {suite.value} has {KEY_LENGTH} bytes.")
+        check_available(suite)
+        if len(raw) != KEY_LENGTHS[suite]:
+            raise ValueError(f"A key of suite {suite.value} has {KEY_LENGTHS[suite]} bytes.")
         self._raw = bytes(raw)
         self._suite = suite
 
     @classmethod
     def draw(cls, suite: Suite = Suite.AES_256_GCM, *, _raw: bytes | None = None) -> Self:
         """Return a fresh random key."""
-        return cls(secrets.token_bytes(KEY_LENGTH) if _raw is None else _raw, suite)
+        return cls(secrets.token_bytes(KEY_LENGTHS[suite]) if _raw is None else _raw, suite)
 
     def __repr__(self) -> str:
         return f"DataKey(<redacted>, suite={self._suite.value})"
@@ -104,12 +106,12 @@ class DataKey:
 
     def segment_key(self, salt: bytes, number: int) -> bytes:
         """Return the key of the frames of one segment attempt."""
-        return self._derive(b"segment" + number.to_bytes(4, "big"), salt=_checked(salt))
+        return self._derive(b"segment" + number.to_bytes(4, "big"), salt=_checked(salt), length=self._length)
 
     @property
     def footer_key(self) -> bytes:
         """The key that seals the footer."""
-        return self._derive(b"footer")
+        return self._derive(b"footer", length=self._length)
 
     @property
     def footer_nonce_key(self) -> bytes:
@@ -122,16 +124,20 @@ class DataKey:
         It goes through a key of all records, so that whoever completes an upload can be given that and the footer
         keys without the data key.
         """
-        return _hkdf(self._derive(b"records"), _checked(salt), _LABEL + b"record", KEY_LENGTH)
+        return _hkdf(self._derive(b"records"), _checked(salt), _LABEL + b"record", self._length)
 
     @property
     def closing_keys(self) -> ClosingKeys:
-        """What whoever completes or lists an upload is given instead of this key."""
+        """What whoever completes or lists an upload is given instead of this key; only of suite 1."""
         return ClosingKeys(self._derive(b"records") + self.footer_key + self.footer_nonce_key)
 
     def part_etag(self, salt: bytes) -> str:
         """Return the ETag (32 hex digits) that names one attempt of a part where no MD5 is made."""
         return self._derive(b"part-etag", salt=_checked(salt), length=16).hex()
+
+    @property
+    def _length(self) -> int:
+        return KEY_LENGTHS[self._suite]
 
     def _derive(self, label: bytes, *, salt: bytes | None = None, length: int = KEY_LENGTH) -> bytes:
         return _hkdf(self._raw, salt, _LABEL + label, length)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sseproxy.errors import StateRejected
 from sseproxy.format.attributes import take_checksum
@@ -15,6 +14,7 @@ from sseproxy.format.framing import lp
 from sseproxy.format.keys import ClosingKeys, DataKey
 from sseproxy.format.layout import LARGEST_SEGMENT, MOST_SEGMENTS, SALT, TAG, VERSION
 from sseproxy.format.packing import Fields, pack_map
+from sseproxy.format.suites import aead_of
 from sseproxy.model import Checksum, name_bytes
 
 MOST_RECORD_TEXT: Final = 600  # characters, slashes included, docs/format.md, "Upload records"
@@ -62,7 +62,7 @@ def seal_record(
     _unpack(plain)  # what no reader would take is not written
     salt = secrets.token_bytes(SALT) if _salt is None else _salt
     aad = _aad(bucket, key_name, upload_id, record.number)
-    sealed = salt + AESGCM(key.record_key(salt)).encrypt(_NONCE, plain, aad)
+    sealed = salt + aead_of(key.suite, key.record_key(salt)).encrypt(_NONCE, plain, aad)
     return _join(record.number, sealed)
 
 
@@ -73,7 +73,9 @@ def open_record(key: DataKey | ClosingKeys, text: str, *, bucket: str, key_name:
     number, sealed = _split(text)
     salt, ciphertext = sealed[:SALT], sealed[SALT:]
     try:
-        plain = AESGCM(key.record_key(salt)).decrypt(_NONCE, ciphertext, _aad(bucket, key_name, upload_id, number))
+        plain = aead_of(key.suite, key.record_key(salt)).decrypt(
+            _NONCE, ciphertext, _aad(bucket, key_name, upload_id, number)
+        )
         record = _unpack(plain)
     except (InvalidTag, ValueError) as cause:
         raise StateRejected(_REFUSED) from cause

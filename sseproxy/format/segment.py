@@ -25,7 +25,7 @@ class SegmentSealer:
     def __init__(self, key: DataKey, number: int, *, _salt: bytes | None = None) -> None:
         self.salt = secrets.token_bytes(SALT) if _salt is None else _salt
         self.plaintext_size = 0  # fed so far
-        self._cipher = FrameCipher(key.segment_key(self.salt, number), number)
+        self._cipher = FrameCipher(key.suite, key.segment_key(self.salt, number), number)
         self._cutter = Cutter(FRAME, hold_last=True)
         self._index = 0
         self._is_salt_out = False
@@ -73,7 +73,7 @@ class SegmentOpener:
         if not 0 <= first_frame <= end <= frames:
             raise ValueError("The segment has no such frames.")
         self._number = entry.number
-        self._cipher = FrameCipher(key.segment_key(entry.salt, entry.number), entry.number)
+        self._cipher = FrameCipher(key.suite, key.segment_key(entry.salt, entry.number), entry.number)
         self._cutter = Cutter(STORED_FRAME, hold_last=False)
         self._frames = frames
         self._index = first_frame

@@ -22,7 +22,7 @@ from sseproxy.format import (
     whole,
 )
 from sseproxy.format.locate import Located
-from sseproxy.model import Algorithm, Binding, Checksum, Layout, Suite
+from sseproxy.model import Algorithm, Binding, Checksum, Layout
 from sseproxy.stage import Buffer, Stage
 
 BUCKET, KEY = "bucket", "a/key ä"
@@ -64,7 +64,7 @@ def run(stage: Stage, chunks: Iterator[bytes] | Sequence[bytes]) -> bytes:
 
 def envelope_for(key: DataKey, layout: Layout) -> Envelope:
     return Envelope(
-        suite=Suite.AES_256_GCM,
+        suite=key.suite,
         algorithm=Algorithm.KMS,
         key_id="00000000-0000-4000-8000-000000000000",
         wrapped_key=fixed_bytes(80, seed=1),

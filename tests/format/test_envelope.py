@@ -56,7 +56,7 @@ def test_an_envelope_comes_back(envelope: Envelope) -> None:
     st.builds(
         Envelope,
         suite=st.just(Suite.AES_256_GCM),
-        algorithm=st.sampled_from([one for one in Algorithm if one is not Algorithm.CUSTOMER]),
+        algorithm=st.sampled_from([Algorithm.AES256, Algorithm.KMS]),
         key_id=st.text("azAZ09-:/ä", min_size=1, max_size=80),
         wrapped_key=st.binary(min_size=1, max_size=300),
         binding=st.sampled_from(Binding),
@@ -147,9 +147,18 @@ def test_fields_from_64_on_are_ignored() -> None:
     assert decode_envelope(text_of(fields)) == FULL
 
 
-def test_suite_two_is_refused_with_a_reason() -> None:
-    with pytest.raises(EnvelopeRejected, match=r"SM4-GCM .suite 2., which this release does not open"):
-        decode_envelope(text_of({**fields_of(PLAIN), 2: 2}))
+@pytest.mark.parametrize("algorithm", [Algorithm.SM4, Algorithm.KMS])
+def test_an_envelope_of_suite_two_comes_back(algorithm: Algorithm) -> None:
+    envelope = replace(PLAIN, suite=Suite.SM4_GCM, algorithm=algorithm)
+
+    assert decode_envelope(encode_envelope(envelope)) == envelope
+    assert fields_of(envelope)[2] == 2
+
+
+@pytest.mark.parametrize(("suite", "algorithm"), [(2, 1), (1, 3), (2, 4)], ids=["AES256", "SM4", "CUSTOMER"])
+def test_an_algorithm_with_another_ones_cipher_is_refused(suite: int, algorithm: int) -> None:
+    with pytest.raises(EnvelopeRejected, match="its suite is not one of the algorithm's"):
+        decode_envelope(text_of({**fields_of(PLAIN), 2: suite, 3: algorithm, 4: "customer"}))
 
 
 def test_an_appendable_object_is_refused_with_a_reason() -> None:

@@ -5,13 +5,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sseproxy.errors import FrameRejected
 from sseproxy.format.frame import FrameCipher
+from sseproxy.model import Suite
 
 KEY = bytes(range(32))
 
 
 def sealed(index: int, plain: bytes, *, final: bool, key: bytes = KEY) -> bytes:
     out = bytearray(len(plain) + 16)
-    FrameCipher(key, 1).seal_into(index, plain, memoryview(out), final=final)
+    FrameCipher(Suite.AES_256_GCM, key, 1).seal_into(index, plain, memoryview(out), final=final)
     return bytes(out)
 
 
@@ -38,7 +39,7 @@ def test_the_published_vector_of_gcm_comes_out() -> None:
 @pytest.mark.parametrize(("index", "final"), [(1, False), (0, True), (1, True)])
 def test_a_frame_opens_in_its_own_place_alone(index: int, final: bool) -> None:  # noqa: FBT001 - a parameter of the table
     frame = sealed(0, b"hello", final=False)
-    cipher = FrameCipher(KEY, 4)
+    cipher = FrameCipher(Suite.AES_256_GCM, KEY, 4)
 
     with pytest.raises(FrameRejected, match=f"Frame {index} of segment 4"):
         cipher.open_into(index, frame, memoryview(bytearray(5)), final=final)

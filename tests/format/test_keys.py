@@ -5,9 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-from sseproxy.errors import CommitmentMismatch, UnsupportedFeature
+from sseproxy.errors import CipherUnavailable, CommitmentMismatch
 from sseproxy.format import DataKey
+from sseproxy.format.suites import aead_of
 from sseproxy.model import Suite
+from tests.support.ciphers import without_sm4
 
 RAW = bytes(range(32))
 SALT = bytes(range(100, 132))
@@ -80,9 +82,31 @@ def test_a_key_of_another_length_is_refused() -> None:
             DataKey(bytes(length))
 
 
-def test_suite_two_is_not_sealed_with_yet() -> None:
-    with pytest.raises(UnsupportedFeature, match="SM4"):
-        DataKey(bytes(16), Suite.SM4_GCM)
+def test_keys_of_suite_two_are_16_bytes_long_where_an_aead_takes_them() -> None:
+    raw = RAW[:16]
+    key = DataKey(raw, Suite.SM4_GCM)
+
+    assert key.segment_key(SALT, 7) == hkdf(raw, SALT, b"sseproxy/v1/segment\x00\x00\x00\x07")[:16]
+    assert key.footer_key == hkdf(raw, b"", b"sseproxy/v1/footer")[:16]
+    assert key.record_key(SALT) == hkdf(hkdf(raw, b"", b"sseproxy/v1/records"), SALT, b"sseproxy/v1/record")[:16]
+    assert key.footer_nonce_key == hkdf(raw, b"", b"sseproxy/v1/footer-nonce")
+    assert key.commitment == hkdf(raw, b"", b"sseproxy/v1/commit")
+    assert len(DataKey.draw(Suite.SM4_GCM).raw) == 16
+
+
+def test_a_key_of_suite_two_has_16_bytes() -> None:
+    with pytest.raises(ValueError, match="suite 2 has 16 bytes"):
+        DataKey(bytes(32), Suite.SM4_GCM)
+
+
+def test_a_host_without_the_cipher_says_so_and_takes_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_sm4(monkeypatch)
+
+    with pytest.raises(CipherUnavailable, match="SM4 is not applicable"):
+        DataKey.draw(Suite.SM4_GCM)
+    with pytest.raises(CipherUnavailable):
+        aead_of(Suite.SM4_GCM, bytes(16))
+    DataKey.draw(Suite.AES_256_GCM)
 
 
 def test_a_salt_of_another_length_is_refused() -> None:

@@ -10,16 +10,28 @@ import pytest
 
 from sseproxy import errors
 from sseproxy.format import DataKey, decode_envelope, open_footer_copy, open_record, plaintext_size, stored_size
+from sseproxy.model import Suite
 from tests.format.sealing import open_object
 from tests.independent_reader import Unreadable, read
 from tests.vectors.cases import CASES, FOLDER, Case, build, describe, full_envelope, part_plaintext, part_record, values
 
-TAMPERED: list[dict[str, Any]] = json.loads((FOLDER / "tampered.json").read_text())
+TAMPERED: list[dict[str, Any]] = [
+    tampered for name in ("tampered", "sm4-tampered") for tampered in json.loads((FOLDER / f"{name}.json").read_text())
+]
 
 
 def vector(name: str) -> tuple[dict[str, Any], bytes]:
     described: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
     return described, (FOLDER / described["stored"]).read_bytes()
+
+
+def key_of(described: dict[str, Any], key: str | None = None) -> DataKey:
+    """Return a vector's data key, or another one; its suite stands in the envelope."""
+    try:
+        suite = decode_envelope(described["envelope"]).suite
+    except errors.EnvelopeRejected:
+        suite = Suite.AES_256_GCM
+    return DataKey(bytes.fromhex(key or described["data_key"]), suite)
 
 
 def plaintext(case: Case) -> bytes:
@@ -30,7 +42,7 @@ def plaintext(case: Case) -> bytes:
 def test_every_vector_opens(case: Case) -> None:
     described, stored = vector(case.name)
 
-    plain = open_object(DataKey(bytes.fromhex(described["data_key"])), described["envelope"], stored)
+    plain = open_object(key_of(described), described["envelope"], stored)
 
     assert plain == plaintext(case)
     assert sha256(plain).hexdigest() == described["plaintext_sha256"]
@@ -56,12 +68,12 @@ def test_the_independent_reader_reads_every_vector(case: Case) -> None:
     assert plain == plaintext(case)
 
 
-@pytest.mark.parametrize("name", ["one-byte-with-copy", "one-frame-and-a-byte"])
+@pytest.mark.parametrize("name", ["one-byte-with-copy", "one-frame-and-a-byte", "sm4-one-byte-with-copy"])
 def test_the_copy_in_the_envelope_opens(name: str) -> None:
     described, stored = vector(name)
     envelope = decode_envelope(described["envelope"])
 
-    attributes = open_footer_copy(DataKey(bytes.fromhex(described["data_key"])), envelope, stored_size=len(stored))
+    attributes = open_footer_copy(key_of(described), envelope, stored_size=len(stored))
 
     assert attributes is not None
     assert attributes.plaintext_size == described["plaintext_size"]
@@ -102,7 +114,7 @@ def test_no_tampered_vector_opens(tampered: dict[str, Any]) -> None:
     key, envelope, stored = edited(tampered["edit"], described, stored)
 
     with pytest.raises(getattr(errors, tampered["expect"])):
-        open_object(DataKey(bytes.fromhex(key)), envelope, stored)
+        open_object(key_of(described, key), envelope, stored)
     with pytest.raises(Unreadable):
         read(envelope, stored, lambda _: bytes.fromhex(key))
 
@@ -126,7 +138,7 @@ def test_the_values_of_the_vectors_are_read_back() -> None:
 def test_every_file_of_the_vectors_is_used() -> None:
     names = {path.stem for path in FOLDER.iterdir()}
 
-    assert names == {case.name for case in CASES} | {"values", "tampered"}
+    assert names == {case.name for case in CASES} | {"values", "tampered", "sm4-tampered"}
 
 
 def test_the_vectors_are_small() -> None:

@@ -30,6 +30,9 @@ for content in (b"one", b"two"):
     sealer = SegmentSealer(key, 1, _salt=bytes(32))
     sealer.feed(content); sealer.finish()
 """
+SAME_SALT_SM4 = SAME_SALT.replace("DataKey.draw()", "DataKey.draw(Suite.SM4_GCM)").replace(
+    "import *", "import *\nfrom sseproxy.model import Suite"
+)
 SAME_CONTENT_TOO = SAME_SALT.replace('b"two"', 'b"one"')
 DERIVED_BY_HAND = """
 import os
@@ -62,8 +65,9 @@ def record(directory: Path, program: str) -> int:
     return subprocess.run([sys.executable, "-c", program], env=environment, check=False, timeout=60).returncode
 
 
-def test_a_normal_run_has_no_repeats(tmp_path: Path) -> None:
-    assert record(tmp_path, NORMAL) == 0
+@pytest.mark.parametrize("suite", ["AES_256_GCM", "SM4_GCM"])
+def test_a_normal_run_has_no_repeats(tmp_path: Path, suite: str) -> None:
+    assert record(tmp_path, NORMAL.replace("draw()", f"draw(Suite.{suite})")) == 0
 
     assert find_repeats(tmp_path) == []
     counted = read_nonce_logs(tmp_path)
@@ -72,7 +76,9 @@ def test_a_normal_run_has_no_repeats(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "program", [SAME_SALT, SAME_CONTENT_TOO, DERIVED_BY_HAND, FORKED], ids=["other", "same", "by hand", "forked"]
+    "program",
+    [SAME_SALT, SAME_SALT_SM4, SAME_CONTENT_TOO, DERIVED_BY_HAND, FORKED],
+    ids=["other", "SM4", "same", "by hand", "forked"],
 )
 def test_a_deliberate_repeat_is_found(tmp_path: Path, program: str) -> None:
     assert record(tmp_path, program) == 0

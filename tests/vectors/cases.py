@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sseproxy.format import (
+    KEY_LENGTHS,
     DataKey,
     Envelope,
     PartRecord,
@@ -39,6 +40,7 @@ class Case:
     with_copy: bool = False
     checksum: Checksum | None = None
     part_checksums: Sequence[bytes] = field(default=())
+    suite: Suite = Suite.AES_256_GCM
 
 
 def stream(label: str, length: int) -> bytes:
@@ -72,6 +74,9 @@ CASES = (
     Case(name="multipart-empty-last", parts=[(1, M), (2, 0)], layout=Layout.MULTIPART),
     Case(name="multipart-empty", parts=[(1, 0)], layout=Layout.MULTIPART),
     _composite(),
+    Case(name="sm4-one-byte-with-copy", parts=[(1, 1)], with_copy=True, suite=Suite.SM4_GCM),
+    Case(name="sm4-three-frames", parts=[(1, 2 * P + 1000)], suite=Suite.SM4_GCM),
+    Case(name="sm4-multipart", parts=[(1, M), (2, M + 1), (7, 77)], layout=Layout.MULTIPART, suite=Suite.SM4_GCM),
 )
 
 
@@ -80,7 +85,7 @@ def build(case: Case) -> Sealed:
     return seal(
         [(number, part_plaintext(case, number)) for number, _ in case.parts],
         layout=case.layout,
-        key=DataKey(stream(f"key/{case.name}", 32)),
+        key=DataKey(stream(f"key/{case.name}", KEY_LENGTHS[case.suite]), case.suite),
         salt_of=lambda number: stream(f"salt/{case.name}/{number}", 32),
         part_checksums=case.part_checksums,
         checksum=case.checksum,
@@ -207,6 +212,16 @@ TAMPERED: list[dict[str, Any]] = [
     {"base": "one-byte-with-copy", "edit": {"envelope": "iQEC"}, "expect": "EnvelopeRejected"},
     {"base": "one-byte-with-copy", "edit": {"envelope_append": "AAAA"}, "expect": "EnvelopeRejected"},
 ]
+SM4_TAMPERED: list[dict[str, Any]] = [
+    {"base": "sm4-multipart", "edit": {"flip": 32}, "expect": "FrameRejected"},
+    {"base": "sm4-multipart", "edit": {"flip": 32 + P}, "expect": "FrameRejected"},
+    {"base": "sm4-multipart", "edit": {"flip": 200_000}, "expect": "FrameRejected"},
+    {"base": "sm4-multipart", "edit": {"flip": -17}, "expect": "FooterRejected"},
+    {"base": "sm4-multipart", "edit": {"flip": -200}, "expect": "FooterRejected"},
+    {"base": "sm4-multipart", "edit": {"body_of": "sm4-three-frames"}, "expect": "FooterRejected"},
+    {"base": "sm4-multipart", "edit": {"key_of": "sm4-three-frames"}, "expect": "CommitmentMismatch"},
+    {"base": "sm4-one-byte-with-copy", "edit": {"flip": 32}, "expect": "FrameRejected"},
+]
 
 
 def main() -> None:
@@ -218,7 +233,8 @@ def main() -> None:
         sealed = build(case)
         _write(path, describe(case, sealed))
         path.with_suffix(".bin").write_bytes(sealed.stored)
-    for name, content in {"values": values(), "tampered": TAMPERED}.items():
+    written: dict[str, object] = {"values": values(), "tampered": TAMPERED, "sm4-tampered": SM4_TAMPERED}
+    for name, content in written.items():
         if not (FOLDER / f"{name}.json").exists():
             _write(FOLDER / f"{name}.json", content)
 

@@ -1,8 +1,8 @@
-"""Writes down every AES-GCM encryption of a Python process, for the proof that no key and nonce ever meet twice.
+"""Writes down every AES-GCM and SM4-GCM encryption of a Python process: no key and nonce may ever meet twice.
 
 Python imports this by itself in every process whose PYTHONPATH names this directory. Where SSEPROXY_NONCE_LOG
-names a directory, `cryptography`'s AESGCM is replaced, before anybody can import it, by a class that appends one
-record of fixed size per encryption to a file of the process: SHA-256(key)[:16], nonce, tag. It is one `os.write`
+names a directory, `cryptography`'s AESGCM and Cipher are replaced, before anybody can import them, by classes that
+append one record of fixed size per encryption to a file of the process: SHA-256(key)[:16], nonce, tag. It is one `os.write`
 to a descriptor without a buffer, done before the ciphertext is handed out, so a process that is killed has
 recorded all that it can have sent. `tests/support/nonces.py` reads the files.
 """
@@ -65,10 +65,49 @@ def _install(directory: str) -> None:
             return self._aead.decrypt_into(nonce, data, associated_data, buf)
 
         def _record(self, nonce: bytes, tag: bytes) -> None:
-            short = nonce if len(nonce) == 12 else hashlib.sha256(nonce).digest()[:12]
-            log.append(self._key_id + bytes(short) + tag)
+            log.append(self._key_id + _twelve(nonce) + tag)
 
     aead.AESGCM = RecordingAesGcm  # type: ignore[assignment]  # that is the point of this file
+    _install_streaming(log)
+
+
+def _install_streaming(log: _Log) -> None:
+    """Record what goes through `Cipher` in GCM mode, as SM4-GCM does, when it is finished."""
+    from cryptography.hazmat.primitives import ciphers
+    from cryptography.hazmat.primitives.ciphers.modes import GCM
+
+    plain = ciphers.Cipher
+
+    class RecordingEncryptor:
+        """An encryptor with the same methods."""
+
+        def __init__(self, encryptor: ciphers.AEADEncryptionContext, head: bytes) -> None:
+            self._encryptor = encryptor
+            self._head = head
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._encryptor, name)
+
+        def finalize(self) -> bytes:
+            rest: bytes = self._encryptor.finalize()
+            log.append(self._head + self._encryptor.tag)
+            return rest
+
+    class RecordingCipher(plain):  # type: ignore[valid-type,misc]
+        """Cipher; decryption and other modes are passed on."""
+
+        def encryptor(self) -> object:
+            encryptor = super().encryptor()
+            if not isinstance(self.mode, GCM):
+                return encryptor
+            key_id = hashlib.sha256(self.algorithm.key).digest()[:16]
+            return RecordingEncryptor(encryptor, key_id + _twelve(self.mode.initialization_vector))
+
+    ciphers.Cipher = RecordingCipher  # type: ignore[misc]
+
+
+def _twelve(nonce: bytes | bytearray | memoryview) -> bytes:
+    return bytes(nonce) if len(nonce) == 12 else hashlib.sha256(nonce).digest()[:12]
 
 
 if _DIRECTORY:
