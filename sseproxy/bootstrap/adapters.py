@@ -4,15 +4,19 @@ from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
+from sseproxy.cache.file import open_file_cache
+from sseproxy.cache.server import open_server_cache
 from sseproxy.dialect import DIALECTS
 from sseproxy.errors import KeyServiceError, UpstreamUnavailable
 from sseproxy.kms import build_kms
 from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
-from sseproxy.ports import Clock, Kms, Observer, Upstream
+from sseproxy.ports import Clock, EntryCache, Kms, Observer, Upstream
 from sseproxy.settings import Settings
 from sseproxy.upstream.client import open_upstream
+
+_ENTRIES_FILE = "entries.sqlite3"
 
 
 class SystemClock:
@@ -43,6 +47,16 @@ def build_state(settings: Settings, upstreams: Mapping[str, Upstream], kms: Kms)
     """Return the state store, which speaks the store's own dialect whatever clients speak."""
     name = settings.upstream.dialect
     return StateStore(upstreams[name], DIALECTS[name], settings.state, kms)
+
+
+async def open_entry_cache(stack: AsyncExitStack, settings: Settings) -> EntryCache:
+    """Open the cache of listings' entries; `stack` closes it. Raises `ConfigurationError` where a file cannot be used."""
+    cache = settings.cache
+    if cache.entries_url is not None:
+        server = open_server_cache(cache.entries_url.get_secret_value(), int(cache.entries_lifetime))
+        return await stack.enter_async_context(server)
+    path = cache.entries_file or settings.kms.database.with_name(_ENTRIES_FILE)
+    return await stack.enter_async_context(open_file_cache(path, cache.entries))
 
 
 def unreachable(settings: Settings, error: UpstreamUnavailable) -> str:

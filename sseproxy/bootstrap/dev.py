@@ -1,19 +1,17 @@
 """The development server: an embedded store, an embedded KMS, the proxy in front, all in one process."""
 
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sseproxy.bootstrap.dev_store import serving_store
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.proxy import Addresses, running_proxy
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.dialect import DIALECTS
 from sseproxy.kms.root_key import create_root_key
 from sseproxy.settings import Settings
-from sseproxy.store import serve_store
-from sseproxy.store.files import StoreInUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +35,9 @@ async def running_dev(options: DevOptions, telemetry: Telemetry) -> AsyncGenerat
     Keys and objects are kept in `options.data`, so that they are there again at the next start.
     """
     prepare_data(options.data)
-    access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
     async with AsyncExitStack() as stack:
-        try:
-            store = serve_store(options.data / "store", "127.0.0.1", 0, {access_key: secret_key}, region=options.region)
-            host, port = await stack.enter_async_context(store)
-        except StoreInUse as cause:
-            raise StartFailed(
-                f"{options.data} is in use by another process; stop it, or give another --data"
-            ) from cause
-        settings = dev_settings(options, f"http://{host}:{port}", access_key, secret_key)
+        store = await stack.enter_async_context(serving_store(options.data, options.region))
+        settings = dev_settings(options, store.endpoint, store.access_key, store.secret_key)
         yield await stack.enter_async_context(running_proxy(settings, telemetry, dialects=tuple(DIALECTS)))
 
 
@@ -57,7 +48,6 @@ def dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_key
             "listen": {
                 "address": options.listen,
                 "admin_address": options.admin,
-            "encryption": {"customer_keys_over_http": True},  # to be tried out without a certificate
                 "tls_cert": options.tls_cert,
                 "tls_key": options.tls_key,
             },
@@ -67,6 +57,7 @@ def dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_key
                 "access_key": access_key,
                 "secret_key": secret_key,
             },
+            "encryption": {"customer_keys_over_http": True},  # to be tried out without a certificate
             "clients": {
                 "credentials": [{"access_key": options.access_key, "secret_key": options.secret_key}],
             },

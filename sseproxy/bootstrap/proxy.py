@@ -11,6 +11,7 @@ from functools import partial
 from sseproxy.bootstrap.adapters import (
     SystemClock,
     build_state,
+    open_entry_cache,
     open_kms,
     open_upstreams,
     other_keys,
@@ -24,10 +25,11 @@ from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavail
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
+from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import rule_for
-from sseproxy.ports import Clock, Kms, Upstream
+from sseproxy.ports import Clock, EntryCache, Kms, Upstream
 from sseproxy.server.admin import create_admin_server
 from sseproxy.server.app import create_server
 from sseproxy.server.gateway import Backing
@@ -69,7 +71,8 @@ async def running_proxy(
             listening(admin, settings.listen.admin_address, drain_timeout_s=_ADMIN_DRAIN_S)
         )
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
-        services = _build_services(settings, upstreams, state, kms, clock, telemetry, pool)
+        entries = await open_entry_cache(stack, settings)
+        services = build_services(settings, upstreams, state, kms, clock, telemetry, pool, entries)
         data = create_server(
             Backing(
                 handlers={name: partial(handle, one) for name, one in services.items()},
@@ -100,7 +103,7 @@ async def _open_state(state: StateStore, settings: Settings) -> None:
         raise ConfigurationError(other_keys(settings, cause)) from cause
 
 
-def _build_services(
+def build_services(
     settings: Settings,
     upstreams: Mapping[str, Upstream],
     state: StateStore,
@@ -108,7 +111,9 @@ def _build_services(
     clock: Clock,
     telemetry: Telemetry,
     pool: Executor,
+    entries: EntryCache,
 ) -> dict[str, Services]:
+    """Return what operations need, for each dialect."""
     keyring = Keyring(
         kms,
         settings.cache,
@@ -116,6 +121,8 @@ def _build_services(
         clock=clock,
         observer=telemetry.observer,
     )
+    secret = partial(state.derive, "listing-entries")
+    known_entries = KnownEntries(entries, secret, clock=clock, observer=telemetry.observer)
     look_ups = asyncio.Semaphore(settings.limits.lookups)
     defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
     return {
@@ -132,6 +139,7 @@ def _build_services(
             observer=telemetry.observer,
             digest_pool=pool,
             look_ups=look_ups,
+            known_entries=known_entries,
         )
         for name, upstream in upstreams.items()
     }

@@ -7,6 +7,7 @@ import typer
 from sseproxy import __version__
 from sseproxy.cli.check import check
 from sseproxy.cli.dev import dev
+from sseproxy.cli.objects import app as objects
 from sseproxy.cli.serve import serve
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(check)
 app.command()(dev)
+app.add_typer(objects)
 
 
 def _show_version(*, wanted: bool) -> None:

@@ -1,0 +1,101 @@
+"""What bulk tools run with: the operations' services without a server, from a configuration or a dev directory."""
+
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
+from typing import TypeVar
+
+import uvloop
+
+from sseproxy.bootstrap.adapters import SystemClock, build_state, open_kms, open_upstreams, other_keys, unreachable
+from sseproxy.bootstrap.dev import DevOptions, dev_settings
+from sseproxy.bootstrap.dev_store import reaching_store
+from sseproxy.bootstrap.failures import StartFailed
+from sseproxy.bootstrap.proxy import build_services
+from sseproxy.bootstrap.telemetry import build_telemetry
+from sseproxy.bulk.context import Tools
+from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
+from sseproxy.format import Envelope
+from sseproxy.format.wrapping import WrapRejected
+from sseproxy.kms.material import parse_blob
+from sseproxy.operations.state_store import StateStore
+from sseproxy.settings import LoggingSettings, Settings
+
+T = TypeVar("T")
+Place = Settings | Path  # a configuration, or the directory of a dev server
+
+_QUIET = LoggingSettings(level="error", access_log=False)
+
+
+def run_with_tools(place: Place, work: Callable[[Tools], Awaitable[T]]) -> T:
+    """Run a bulk tool to its end and return its result.
+
+    Raises `ConfigurationError`, `StartFailed`, and whatever `work` raises.
+    """
+
+    async def run() -> T:
+        async with _settings_of(place) as settings, _open_tools(settings) as tools:
+            return await work(tools)
+
+    return uvloop.run(run())
+
+
+@asynccontextmanager
+async def _settings_of(place: Place) -> AsyncGenerator[Settings, None]:
+    if isinstance(place, Settings):
+        yield place
+        return
+    if not (place / "root.key").exists():
+        raise ConfigurationError(f"{place} is not the directory of a dev server; give the --data it was started with")
+    options = DevOptions(data=place)
+    async with reaching_store(place, options.region) as store:
+        yield dev_settings(options, store.endpoint, store.access_key, store.secret_key)
+
+
+@asynccontextmanager
+async def _open_tools(settings: Settings) -> AsyncGenerator[Tools, None]:
+    _check_database(settings)
+    clock = SystemClock()
+    telemetry = build_telemetry(_QUIET)
+    name = settings.upstream.dialect
+    async with AsyncExitStack() as stack:
+        kms = stack.enter_context(closing(open_kms(settings, clock)))
+        upstreams = await open_upstreams(stack, settings, {name}, clock, telemetry.observer)
+        state = build_state(settings, upstreams, kms)
+        await _check_state(state, settings)
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
+        services = build_services(settings, upstreams, state, kms, clock, telemetry, pool)[name]
+        yield Tools(services=services, key_version=key_version)
+
+
+def _check_database(settings: Settings) -> None:
+    """Refuse to begin a new key database: whoever works on sealed objects has one."""
+    if not settings.kms.database.exists():
+        raise ConfigurationError(
+            f"The key database {settings.kms.database} does not exist: name the proxy's own in kms.database."
+        )
+
+
+async def _check_state(state: StateStore, settings: Settings) -> None:
+    """See that the state bucket, if it was begun, belongs to these keys. Changes nothing."""
+    try:
+        await state.open_key(create=False)
+    except KeyServiceError as cause:
+        raise ConfigurationError(other_keys(settings, cause)) from cause
+    except UpstreamUnavailable as cause:
+        if cause.__cause__ is None:
+            raise
+        raise StartFailed(unreachable(settings, cause)) from cause
+
+
+def key_version(envelope: Envelope) -> str | None:
+    """Return the version of the CMK that an envelope's outermost wrap names, None where it does not show it."""
+    if envelope.key_version is not None:
+        return envelope.key_version
+    blob = envelope.wrapped_key if envelope.wrapped_kek is None else envelope.wrapped_kek
+    try:
+        return str(parse_blob(blob).version)
+    except WrapRejected:  # another key service's
+        return None

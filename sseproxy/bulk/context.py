@@ -1,0 +1,18 @@
+"""What every bulk tool is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sseproxy.format import Envelope
+from sseproxy.operations.context import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The services of the store's own dialect. `key_version` tells the CMK version that an envelope was wrapped under.
+
+    It is None where the key service does not show it.
+    """
+
+    services: Services
+    key_version: Callable[[Envelope], str | None]

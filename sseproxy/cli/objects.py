@@ -1,0 +1,13 @@
+"""`sseproxy objects …`: tools for stored objects."""
+
+import typer
+
+from sseproxy.cli.objects_inspect import inspect
+
+app = typer.Typer(
+    name="objects",
+    help="Look after stored objects: migrate, rewrap, verify, inventory, inspect, unseal, repair, sweep.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(inspect)

@@ -1,0 +1,82 @@
+"""`sseproxy objects …` as a user runs it: a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.nonces import recording_environment
+from tests.support.servers import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command left: exit code, output, and its report's lines."""
+
+    code: int
+    out: str
+    err: str
+    report: list[dict[str, Any]]
+
+    @property
+    def document(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The report's lines about objects."""
+        return [line for line in self.report if "outcome" in line]
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """What became of each object."""
+        return {line["key"]: line["outcome"] for line in self.objects}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsTool:
+    """Runs commands against the store and the keys of one proxy or dev server."""
+
+    place: tuple[str, str]
+    nonces: Path
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "sseproxy", "objects", name, *self.place, *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return recording_environment({**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}, self.nonces)
+
+    def run(self, name: str, *arguments: str, report: Path | None = None) -> Done:
+        """Run a command to its end."""
+        more = ["--report", str(report)] if report else []
+        done = subprocess.run(
+            self.command(name, *arguments, *more),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, env=self.environment(),
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr, read_report(report))
+
+    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command and return at once."""
+        return subprocess.Popen(
+            self.command(name, *arguments),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment(),
+        )  # fmt: skip
+
+
+def read_report(path: Path | None) -> list[dict[str, Any]]:
+    """Return a report's lines."""
+    if path is None or not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def tool_of(server: Server, nonces: Path) -> ObjectsTool:
+    """Return the tool beside a proxy that the launcher started, or beside a dev server."""
+    configs = sorted(server.data.glob("sseproxy-*.toml"), key=lambda path: path.stat().st_mtime_ns)
+    place = ("--config", str(configs[-1])) if configs else ("--data", str(server.data))
+    return ObjectsTool(place, nonces)
