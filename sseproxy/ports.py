@@ -1,5 +1,6 @@
 """What the core needs from outside. Protocols and the values that cross them, nothing else."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,6 +42,13 @@ class Kms(Protocol):
 
     async def describe(self, key_id: str) -> KeyDescription:
         """Resolve an id or alias; raises `KeyNotFound`."""
+        ...
+
+    def version_of(self, wrapped: WrappedKey) -> str | None:
+        """Return the CMK's version as the wrapped key itself tells it, without asking; None where it does not.
+
+        Not authenticated: for reports, audit and the question whether a re-wrap would change anything.
+        """
         ...
 
     async def healthy(self) -> None:
@@ -98,6 +106,22 @@ class Upstream(Protocol):
 
     def send(self, request: UpstreamRequest) -> AbstractAsyncContextManager[UpstreamResponse]:
         """Sign and send `request`."""
+        ...
+
+
+class CacheUnavailable(Exception):
+    """A cache did not answer in time, or with nonsense. No client ever sees it: what it would have held is looked up."""
+
+
+class EntryCache(Protocol):
+    """What listings show of objects, by opaque names. It may forget anything at any time."""
+
+    async def get_many(self, names: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Return what is kept under the names, None for those that are unknown. Raises `CacheUnavailable`."""
+        ...
+
+    async def put_many(self, entries: Mapping[bytes, bytes]) -> None:
+        """Keep entries. Raises `CacheUnavailable`."""
         ...
 
 

@@ -211,6 +211,16 @@ class CacheSettings(Section):
     unwrapped_key_lifetime: Seconds = Field(
         default=60, description="how long an opened data key serves without asking the KMS again"
     )
+    entries_url: Secret | None = Field(
+        default=None, description="Valkey or Redis that keeps what listings show, for a fleet; absent: a file"
+    )
+    entries_file: Path | None = Field(
+        default=None, description="SQLite file for it on one host; absent: beside `kms.database`, else in memory"
+    )
+    entries: int = Field(default=1_000_000, ge=1, description="most objects of which the file or memory keeps it")
+    entries_lifetime: Seconds = Field(
+        default=7 * 86400, description="how long the server keeps it after an object was written or listed"
+    )
 
 
 class LimitsSettings(Section):

@@ -1,9 +1,12 @@
 """Settings to adapters: clock, key service, storage, state."""
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.cache.file import open_file_cache
 from sseproxy.cache.server import open_server_cache
 from sseproxy.dialect import DIALECTS
@@ -17,6 +20,19 @@ from sseproxy.settings import Settings
 from sseproxy.upstream.client import open_upstream
 
 _ENTRIES_FILE = "entries.sqlite3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """What implements the ports for a process. `upstreams` by dialect; `pool` for what takes the processor longer."""
+
+    upstreams: Mapping[str, Upstream]
+    state: StateStore
+    kms: Kms
+    entries: EntryCache
+    clock: Clock
+    telemetry: Telemetry
+    pool: Executor
 
 
 class SystemClock:
@@ -50,7 +66,7 @@ def build_state(settings: Settings, upstreams: Mapping[str, Upstream], kms: Kms)
 
 
 async def open_entry_cache(stack: AsyncExitStack, settings: Settings) -> EntryCache:
-    """Open the cache of listings' entries; `stack` closes it. Raises `ConfigurationError` where a file cannot be used."""
+    """Open the cache of listings' entries; `stack` closes it. Raises `ConfigurationError` for an unusable file."""
     cache = settings.cache
     if cache.entries_url is not None:
         server = open_server_cache(cache.entries_url.get_secret_value(), int(cache.entries_lifetime))

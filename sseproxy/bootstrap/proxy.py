@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Collection, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 
 from sseproxy.bootstrap.adapters import (
+    Adapters,
     SystemClock,
     build_state,
     open_entry_cache,
@@ -25,11 +26,10 @@ from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavail
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
-from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.keyring import Keyring
+from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import rule_for
-from sseproxy.ports import Clock, EntryCache, Kms, Upstream
 from sseproxy.server.admin import create_admin_server
 from sseproxy.server.app import create_server
 from sseproxy.server.gateway import Backing
@@ -71,8 +71,16 @@ async def running_proxy(
             listening(admin, settings.listen.admin_address, drain_timeout_s=_ADMIN_DRAIN_S)
         )
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
-        entries = await open_entry_cache(stack, settings)
-        services = build_services(settings, upstreams, state, kms, clock, telemetry, pool, entries)
+        adapters = Adapters(
+            upstreams=upstreams,
+            state=state,
+            kms=kms,
+            entries=await open_entry_cache(stack, settings),
+            clock=clock,
+            telemetry=telemetry,
+            pool=pool,
+        )
+        services = build_services(settings, adapters)
         data = create_server(
             Backing(
                 handlers={name: partial(handle, one) for name, one in services.items()},
@@ -103,26 +111,18 @@ async def _open_state(state: StateStore, settings: Settings) -> None:
         raise ConfigurationError(other_keys(settings, cause)) from cause
 
 
-def build_services(
-    settings: Settings,
-    upstreams: Mapping[str, Upstream],
-    state: StateStore,
-    kms: Kms,
-    clock: Clock,
-    telemetry: Telemetry,
-    pool: Executor,
-    entries: EntryCache,
-) -> dict[str, Services]:
-    """Return what operations need, for each dialect."""
+def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services]:
+    """Return what operations need, for each dialect of the storage."""
+    clock, observer, state = adapters.clock, adapters.telemetry.observer, adapters.state
     keyring = Keyring(
-        kms,
+        adapters.kms,
         settings.cache,
         lambda bucket: rule_for(settings.encryption, bucket),
         clock=clock,
-        observer=telemetry.observer,
+        observer=observer,
     )
     secret = partial(state.derive, "listing-entries")
-    known_entries = KnownEntries(entries, secret, clock=clock, observer=telemetry.observer)
+    known_entries = KnownEntries(adapters.entries, secret, clock=clock, observer=observer)
     look_ups = asyncio.Semaphore(settings.limits.lookups)
     defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
     return {
@@ -136,10 +136,10 @@ def build_services(
             limits=settings.limits,
             state_settings=settings.state,
             clock=clock,
-            observer=telemetry.observer,
-            digest_pool=pool,
+            observer=observer,
+            digest_pool=adapters.pool,
             look_ups=look_ups,
             known_entries=known_entries,
         )
-        for name, upstream in upstreams.items()
+        for name, upstream in adapters.upstreams.items()
     }

@@ -9,7 +9,16 @@ from typing import TypeVar
 
 import uvloop
 
-from sseproxy.bootstrap.adapters import SystemClock, build_state, open_kms, open_upstreams, other_keys, unreachable
+from sseproxy.bootstrap.adapters import (
+    Adapters,
+    SystemClock,
+    build_state,
+    open_entry_cache,
+    open_kms,
+    open_upstreams,
+    other_keys,
+    unreachable,
+)
 from sseproxy.bootstrap.dev import DevOptions, dev_settings
 from sseproxy.bootstrap.dev_store import reaching_store
 from sseproxy.bootstrap.failures import StartFailed
@@ -20,7 +29,10 @@ from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavail
 from sseproxy.format import Envelope
 from sseproxy.format.wrapping import WrapRejected
 from sseproxy.kms.material import parse_blob
+from sseproxy.model import Binding
+from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.state_store import StateStore
+from sseproxy.policy.encryption import EncryptionRule
 from sseproxy.settings import LoggingSettings, Settings
 
 T = TypeVar("T")
@@ -42,13 +54,41 @@ def run_with_tools(place: Place, work: Callable[[Tools], Awaitable[T]]) -> T:
     return uvloop.run(run())
 
 
+def run_with_keyring(place: Place, work: Callable[[Keyring], Awaitable[T]]) -> T:
+    """Run a tool that needs the key service alone, no store: every binding is accepted, every CMK allowed.
+
+    Raises `ConfigurationError`, and whatever `work` raises.
+    """
+    settings = _offline(place) if isinstance(place, Path) else place
+    _check_database(settings)
+    rule = EncryptionRule(accept_bindings=frozenset(Binding))
+
+    async def run() -> T:
+        clock = SystemClock()
+        with closing(open_kms(settings, clock)) as kms:
+            observer = build_telemetry(_QUIET).observer
+            return await work(Keyring(kms, settings.cache, lambda _bucket: rule, clock=clock, observer=observer))
+
+    return uvloop.run(run())
+
+
+def _offline(data: Path) -> Settings:
+    """Return a dev server's settings without its store."""
+    _check_directory(data)
+    return dev_settings(DevOptions(data=data), "http://127.0.0.1:1", "none", "none")
+
+
+def _check_directory(data: Path) -> None:
+    if not (data / "root.key").exists():
+        raise ConfigurationError(f"{data} is not the directory of a dev server; give the --data it was started with")
+
+
 @asynccontextmanager
 async def _settings_of(place: Place) -> AsyncGenerator[Settings, None]:
     if isinstance(place, Settings):
         yield place
         return
-    if not (place / "root.key").exists():
-        raise ConfigurationError(f"{place} is not the directory of a dev server; give the --data it was started with")
+    _check_directory(place)
     options = DevOptions(data=place)
     async with reaching_store(place, options.region) as store:
         yield dev_settings(options, store.endpoint, store.access_key, store.secret_key)
@@ -66,7 +106,16 @@ async def _open_tools(settings: Settings) -> AsyncGenerator[Tools, None]:
         state = build_state(settings, upstreams, kms)
         await _check_state(state, settings)
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
-        services = build_services(settings, upstreams, state, kms, clock, telemetry, pool)[name]
+        adapters = Adapters(
+            upstreams=upstreams,
+            state=state,
+            kms=kms,
+            entries=await open_entry_cache(stack, settings),
+            clock=clock,
+            telemetry=telemetry,
+            pool=pool,
+        )
+        services = build_services(settings, adapters)[name]
         yield Tools(services=services, key_version=key_version)
 
 

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from sseproxy.errors import RequestError, SseProxyError, UpstreamAnswered
-from sseproxy.model import Algorithm, Checksum, ChecksumAlgorithm, ChecksumType
+from sseproxy.model import Algorithm, Checksum, ChecksumAlgorithm, ChecksumType, Suite
 
 
 class Operation(Enum):
@@ -24,6 +24,7 @@ class Operation(Enum):
     LIST_VERSIONS = auto()
     LIST_UPLOADS = auto()
     DELETE_OBJECTS = auto()
+    GET_BUCKET_INFO = auto()  # OSS: GET ?bucketInfo, which names the default encryption
     GET_BUCKET_ENCRYPTION = auto()
     PUT_BUCKET_ENCRYPTION = auto()
     DELETE_BUCKET_ENCRYPTION = auto()
@@ -39,6 +40,7 @@ class Operation(Enum):
     COMPLETE_UPLOAD = auto()
     ABORT_UPLOAD = auto()
     LIST_PARTS = auto()
+    UPDATE_ENCRYPTION = auto()  # S3: PUT ?encryption of an object
     PASS = auto()  # relayed byte for byte
     REFUSE = auto()  # would show or store ciphertext as if it were plaintext
 
@@ -81,9 +83,13 @@ class SseVocabulary:
     tolerated_on: frozenset[Operation] = frozenset()  # operations that ignore the headers instead of refusing them
     refused_words: frozenset[str] = frozenset()  # algorithms that exist, but not here: NotImplemented
     aliases: Mapping[str, str] = field(default_factory=dict)  # misspelled header, lower case -> the right one
+    are_aliases_heard: bool = True  # else they are overlooked; refused they are never
     data_algorithm_header: str | None = None  # the cipher of KMS objects, where a client may name it
-    data_algorithms: frozenset[str] = frozenset()  # words of that header that the protocol knows
-    bucket_key_header: str | None = None  # asks for fewer KMS calls: checked, without further effect
+    data_algorithms: Mapping[str, Suite] = field(default_factory=dict)  # the words of that header
+    default_key_inherited: bool = True  # KMS without a key id takes the bucket's key, else the default one
+    bucket_key_header: str | None = None  # asks for fewer KMS calls
+    context_header: str | None = None  # names of the client's that the wrap is bound to
+    key_arn_prefix: str = ""  # what stands before "key/" and an id where a key is shown that has no ARN of its own
     key_id_needs_kms: str = "A key id is only valid with KMS."  # what a key id without KMS is answered
     customer_key: CustomerKeyHeaders | None = None  # for the object itself; None: the dialect has no such keys
     source_customer_key: CustomerKeyHeaders | None = None  # for a copy's source
@@ -111,6 +117,9 @@ class SseRequest:
 
     algorithm: Algorithm
     key_id: str | None = None
+    context: bytes = b""  # the encryption context: the very bytes of a JSON object of texts
+    bucket_key: bool | None = None  # whether a bucket key may be used; None: not said
+    suite: Suite = Suite.AES_256_GCM  # the cipher of the data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +172,7 @@ class ListedEntry:
     size: int
     etag: str  # without quotes
     checksum: Checksum | None = None
+    last_modified: str = ""  # as the backend wrote it
     position: int = 0  # which element of the document this is
     places: tuple[tuple[str, int, int], ...] = ()  # tag, start and end of what `render_listing` changes
 
@@ -215,8 +225,11 @@ class XmlShapes:
     hide_bucket: Callable[[bytes, str], bytes]  # ListBuckets without one name
     parse_bucket_encryption: Callable[[bytes], SseRequest]
     render_bucket_encryption: Callable[[SseRequest], bytes]
+    render_bucket_info: Callable[[bytes, SseRequest | None], bytes] | None = None
+    # ^ the storage's GetBucketInfo with our rule; None: the dialect has no such document
     render_delete: Callable[[Sequence[str]], bytes]  # DeleteObjects towards the backend, quiet
     parse_copied_part: Callable[[bytes], str] | None = None
+    parse_object_encryption: Callable[[bytes], SseRequest] | None = None  # UpdateObjectEncryption, where there is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

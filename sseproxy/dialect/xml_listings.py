@@ -43,6 +43,7 @@ def parse_listing(document: bytes) -> list[ListedEntry]:
                 appendable=texts.get("Type") == _APPENDABLE,
                 size=size,
                 etag=etag,
+                last_modified=texts.get("LastModified", ""),
                 position=position,
                 places=tuple(listed.places),
             )

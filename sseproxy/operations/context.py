@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sseproxy.dialect.base import Dialect
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.keyring import Keyring
+from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.state_store import StateStore
 from sseproxy.operations.uploads import OpenUploads
 from sseproxy.ports import Clock, Observer, Upstream
@@ -33,4 +34,5 @@ class Services:
     observer: Observer
     digest_pool: Executor
     look_ups: asyncio.Semaphore
+    known_entries: KnownEntries
     uploads: OpenUploads = field(default_factory=OpenUploads)

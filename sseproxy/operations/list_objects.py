@@ -1,30 +1,34 @@
 """Listings: the storage's own, with the sizes and ETags that clients know (docs/format.md, "ETag")."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from sseproxy.dialect.base import ListedEntry
 from sseproxy.errors import SseProxyError
 from sseproxy.exchange import Request, Response
 from sseproxy.format import plaintext_size
-from sseproxy.model import ObjectRef
-from sseproxy.operations.answers import shown_checksum
+from sseproxy.format.cached_entry import EntryIdentity, ShownEntry
+from sseproxy.model import Checksum, ObjectRef
 from sseproxy.operations.attributes import Closed, Opened, glance
 from sseproxy.operations.backend import Address, expect
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import opaque_etag
 from sseproxy.operations.passthrough import passed_request
+from sseproxy.operations.shown_entries import shown_entry
 from sseproxy.policy.forwarding import to_client
 from sseproxy.signing.canonical import encode_key
+from sseproxy.wire.headers import parse_iso_date
 
 _MOST_LISTING = 16 * 1024 * 1024  # bytes of a page; 1,000 long keys with owners are about 2 MiB
+_SETTLED = timedelta(minutes=1)  # so much older than now: a change would give another date, to the second
 
 
 async def list_objects(services: Services, request: Request) -> Response:
     """Serve ListObjects, v1 and v2, and ListObjectVersions.
 
-    Every entry that may be sealed is looked up, `limits.lookups` at a time over all listings. One that cannot be opened
-    is shown with its size by arithmetic and an opaque ETag: a listing never fails for one object.
+    Every entry that may be sealed and is not known yet is looked up, `limits.lookups` at a time over all listings. One
+    that cannot be opened is shown with its size by arithmetic and an opaque ETag: a listing never fails for one object.
     """
     async with services.upstream.send(await passed_request(services, request)) as response:
         await expect(services, response, 200)
@@ -32,15 +36,38 @@ async def list_objects(services: Services, request: Request) -> Response:
         headers = to_client(response.headers, services.dialect, sealed=False)
     entries = services.dialect.xml.parse_listing(document)
     sealed = [entry for entry in entries if plaintext_size(entry.stored_size) is not None]
-    waiting = iter(sealed)
-    async with asyncio.TaskGroup() as workers:
-        for _ in range(min(services.limits.lookups, len(sealed))):
-            workers.create_task(_look_up(services, request.bucket or "", waiting))
+    await _fill(services, request.bucket or "", sealed)
     shown = services.dialect.xml.render_listing(document, entries)
     return Response(status=200, headers=headers, body=shown, content_length=len(shown))
 
 
-async def _look_up(services: Services, bucket: str, entries: Iterator[ListedEntry]) -> None:
+async def _fill(services: Services, bucket: str, entries: Sequence[ListedEntry]) -> None:
+    """Set what clients are shown of each entry: from the cache, or by a look at the object."""
+    unknown = await _known(services, {_identity(bucket, entry): entry for entry in entries})
+    unknown = await _known(services, {_identity(bucket, entry, dated=True): entry for entry in unknown})
+    learnt: dict[EntryIdentity, ShownEntry] = {}
+    waiting = iter(unknown)
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(min(services.limits.lookups, len(unknown))):
+            workers.create_task(_look_up(services, bucket, waiting, learnt))
+    await services.known_entries.put(learnt)
+
+
+async def _known(services: Services, entries: Mapping[EntryIdentity, ListedEntry]) -> list[ListedEntry]:
+    """Show what is known of the entries, and return the others."""
+    found = await services.known_entries.get(list(entries))
+    unknown = []
+    for entry, shown in zip(entries.values(), found, strict=True):
+        if shown is None:
+            unknown.append(entry)
+        else:
+            _show(entry, shown)
+    return unknown
+
+
+async def _look_up(
+    services: Services, bucket: str, entries: Iterator[ListedEntry], learnt: dict[EntryIdentity, ShownEntry]
+) -> None:
     """Work on entries until none is left; several of these share the iterator."""
     for entry in entries:
         address = Address(ObjectRef(bucket, entry.key, entry.version_id), encode_key(entry.key))
@@ -52,8 +79,40 @@ async def _look_up(services: Services, bucket: str, entries: Iterator[ListedEntr
             entry.size = plaintext_size(entry.stored_size) or 0
             entry.etag = opaque_etag(entry.stored_etag)
             continue
+        same = (subject.found.backend_etag, subject.found.stored_size) == (entry.stored_etag, entry.stored_size)
         if isinstance(subject, Opened | Closed):
-            entry.size = subject.size
-            entry.etag = subject.etag
-        if isinstance(subject, Opened):
-            entry.checksum = shown_checksum(subject.attributes) if subject.attributes is not None else None
+            shown = ShownEntry(subject.size, subject.etag)
+            if isinstance(subject, Opened) and subject.attributes is not None:
+                shown = shown_entry(subject.attributes, subject.found.backend_etag)
+                if same:
+                    learnt[_identity(bucket, entry)] = shown
+            _show(entry, shown)
+        elif same and _is_settled(services, entry):
+            learnt[_identity(bucket, entry, dated=True)] = ShownEntry(subject.size, subject.etag)
+
+
+def _identity(bucket: str, entry: ListedEntry, *, dated: bool = False) -> EntryIdentity:
+    return EntryIdentity(
+        bucket=bucket,
+        key=entry.key,
+        version_id=entry.version_id,
+        backend_etag=entry.stored_etag,
+        stored_size=entry.stored_size,
+        last_modified=entry.last_modified if dated else "",
+    )
+
+
+def _is_settled(services: Services, entry: ListedEntry) -> bool:
+    """Whether the entry's date is so old that whatever happens to the object now gives it another one."""
+    try:
+        return services.clock.now() - parse_iso_date(entry.last_modified) > _SETTLED
+    except ValueError:
+        return False
+
+
+def _show(entry: ListedEntry, shown: ShownEntry) -> None:
+    entry.size = shown.size
+    entry.etag = shown.etag
+    if shown.checksum is not None:
+        algorithm, kind = shown.checksum
+        entry.checksum = Checksum(algorithm=algorithm, type=kind, value=b"")

@@ -16,6 +16,8 @@ from hashlib import md5
 from urllib.parse import quote
 
 import msgpack
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from multidict import CIMultiDict
 
 from sseproxy.dialect.base import Dialect
@@ -197,6 +199,10 @@ class StateStore:
             # Another process may have been faster: what is there now is what everybody uses.
             data = await self._get(_KEY_NAME)
         return await self._kms.unwrap(_parse_key(data), context)
+
+    async def derive(self, purpose: str) -> bytes:
+        """Return 32 bytes that all proxies on this state bucket derive alike, and that open no record."""
+        return HKDF(SHA256(), _MAC, None, f"sseproxy/state/{purpose}".encode()).derive(await self._state_key())
 
     # ---- the storage ----
 

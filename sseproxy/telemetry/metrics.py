@@ -52,6 +52,10 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Kind.HISTOGRAM, "From a request to the storage to the head of its answer", ("method",)
         ),
         "backend_reads_resumed": Metric(Kind.COUNTER, "Reads that went on after the storage broke off"),
+        "listing_entries": Metric(Kind.COUNTER, "Entries of listings asked for in the cache", ("known",)),
+        "entry_cache_failures": Metric(
+            Kind.COUNTER, "Times that the cache of listings' entries failed and was left alone"
+        ),
         "reads_restarted": Metric(Kind.COUNTER, "Reads begun again because the object changed in between"),
         "kms_calls_total": Metric(Kind.COUNTER, "Calls of the key service", ("operation", "result")),
         "kms_seconds": Metric(Kind.HISTOGRAM, "Duration of calls of the key service", ("operation",)),

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from multidict import CIMultiDict
 
+from sseproxy.cache.memory import MemoryCache
 from sseproxy.dialect.base import Dialect
 from sseproxy.exchange import Body, Response
 from sseproxy.format import Envelope, decode_envelope
@@ -14,6 +16,7 @@ from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
 from sseproxy.operations.keyring import Keyring
+from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import EncryptionRule, rule_for
 from sseproxy.ports import Upstream, UpstreamRequest
@@ -174,6 +177,9 @@ def _services(
         clock=clock,
         observer=observer,
         digest_pool=pool,
+        known_entries=KnownEntries(
+            MemoryCache(1000), partial(state.derive, "listing-entries"), clock=clock, observer=observer
+        ),
         look_ups=asyncio.Semaphore(limits.lookups),
     )
 
