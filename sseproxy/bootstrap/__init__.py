@@ -6,7 +6,7 @@ from sseproxy.bootstrap.probes import probe_services
 from sseproxy.bootstrap.proxy import Addresses, running_proxy
 from sseproxy.bootstrap.run import serve_dev, serve_settings
 from sseproxy.bootstrap.telemetry import Telemetry, build_telemetry
-from sseproxy.bootstrap.tools import run_with_tools
+from sseproxy.bootstrap.tools import run_with_keyring, run_with_tools
 
 __all__ = [
     "Addresses",
@@ -15,6 +15,7 @@ __all__ = [
     "Telemetry",
     "build_telemetry",
     "probe_services",
+    "run_with_keyring",
     "run_with_tools",
     "running_dev",
     "running_proxy",

@@ -3,6 +3,7 @@
 import typer
 
 from sseproxy.cli.objects_inspect import inspect
+from sseproxy.cli.objects_unseal import unseal
 
 app = typer.Typer(
     name="objects",
@@ -11,3 +12,4 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(inspect)
+app.command()(unseal)
