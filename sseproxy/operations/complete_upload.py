@@ -50,6 +50,7 @@ from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.etags import bare_etag, client_etag
 from sseproxy.operations.list_parts import backend_parts
+from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.uploads import Upload, forget_upload, kept_key, load_attempts, load_upload, upload_query
 from sseproxy.operations.write_conditions import write_conditions
@@ -103,6 +104,7 @@ async def _complete(services: Services, request: Request, upload: Upload, listed
     tail_etag = await _send_tail(services, address, upload, key, attributes, chosen[-1], number)
     parts = [(record.number, record.backend_etag) for record in chosen if not record.kept]
     answer = await _finish(services, address, upload, [*parts, (number, tail_etag)], conditions)
+    await remember(services, address.ref, attributes, answer.etag, answer.version_id)
     if not answer.etag and attributes.md5 is None:  # Ceph RGW leaves the ETag out of this answer
         etag = (await glance(services, address)).etag
     else:

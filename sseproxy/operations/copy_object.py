@@ -27,20 +27,14 @@ from sseproxy.operations.copy_source import (
 from sseproxy.operations.customer_keys import source_key_of
 from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.plan import Plan, add_envelope, check_size
+from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.storing import store
+from sseproxy.operations.system_metadata import is_metadata
 from sseproxy.operations.tags import tagging_of
 from sseproxy.operations.write_conditions import write_conditions
 from sseproxy.policy.forwarding import to_backend, to_client
 from sseproxy.ports import UpstreamRequest, UpstreamResponse
 
-_SYSTEM_METADATA = (
-    "Content-Type",
-    "Cache-Control",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "Expires",
-)
 _MOST_DOCUMENT = 256 * 1024  # bytes of the storage's answer
 _NOTHING_CHANGES = (
     "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
@@ -113,16 +107,12 @@ def _metadata(
 
 def _with_metadata_of(services: Services, headers: CIMultiDict[str], subject: Opened | Unsealed) -> CIMultiDict[str]:
     dialect = services.dialect
-    for name in [name for name in headers if _is_metadata(name, dialect.meta_prefix)]:
+    for name in [name for name in headers if is_metadata(name, dialect.meta_prefix)]:
         headers.popall(name, None)
     for name, value in subject.found.headers.items():
-        if _is_metadata(name, dialect.meta_prefix) and name.lower() != dialect.envelope_header:
+        if is_metadata(name, dialect.meta_prefix) and name.lower() != dialect.envelope_header:
             headers.add(name, value)
     return headers
-
-
-def _is_metadata(name: str, meta_prefix: str) -> bool:
-    return name.title() in _SYSTEM_METADATA or name.lower().startswith(meta_prefix)
 
 
 async def _rewrapped(services: Services, plan: Plan, source: Opened) -> CIMultiDictProxy[str]:
@@ -190,8 +180,9 @@ async def _answer(services: Services, plan: Plan, source: Opened | Unsealed, ans
         raise FooterRejected("The copy cannot be opened.")
     if isinstance(source, Opened) and present.attributes != source.attributes:
         raise Overwritten("The storage copied other bytes than those that the envelope was made for.")
+    await remember(services, plan.address.ref, present.attributes, present.found.backend_etag, version)
     headers = to_client(answer, dialect, sealed=True)
-    headers.update(sse_headers(dialect, present.envelope, present.customer_key))
+    headers.update(sse_headers(dialect, present.envelope, present.customer_key, context_shown=True))
     headers.update(digest_headers(dialect, present.attributes))
     headers["ETag"] = dialect.show_etag(present.etag)
     document = dialect.xml.render_copied(present.found.last_modified, present.etag, shown_checksum(present.attributes))

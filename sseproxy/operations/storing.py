@@ -28,9 +28,11 @@ from sseproxy.operations.backend import expect
 from sseproxy.operations.bodies import collect_head, preceded
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
+from sseproxy.operations.etags import bare_etag
 from sseproxy.operations.plan import Plan, StoredObject, add_envelope, check_size
 from sseproxy.operations.pump import INLINE_DIGEST, in_thread
 from sseproxy.operations.sealing import MOST_HELD, attributes_of, entry_of, seal_segment, seal_whole
+from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.storing_parts import store_in_parts
 from sseproxy.ports import UpstreamRequest
 from sseproxy.stage import Buffer
@@ -45,6 +47,18 @@ async def store(services: Services, plan: Plan, body: Body, length: int | None, 
     upload where it is longer than 1 MiB. Raises `EntityTooLarge` before the body is read where that can be known,
     what `BodyCheck.verified` raises, and the storage's refusal.
     """
+    stored = await _store(services, plan, body, length, check)
+    await remember(
+        services,
+        plan.address.ref,
+        stored.attributes,
+        bare_etag(stored.headers.get("ETag")),
+        stored.headers.get(services.dialect.header("version-id")),
+    )
+    return stored
+
+
+async def _store(services: Services, plan: Plan, body: Body, length: int | None, check: BodyCheck) -> StoredObject:
     draw = partial(services.keyring.draw, plan.decision, plan.address.ref, Layout.SINGLE)
     async with aclosing(body):
         if length is not None:

@@ -2,13 +2,19 @@
 
 import asyncio
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from sseproxy.errors import AccessRefused
 from sseproxy.format import stored_size
 from sseproxy.operations.dispatch import handle
+from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
+from sseproxy.ports import CacheUnavailable
 from tests.operations.fakes import Sent, make_request
 from tests.operations.world import World, read
 
@@ -52,7 +58,7 @@ async def test_no_listing_fails_for_one_object(world: World) -> None:
     await world.put("bad", b"x" * 20)
     await world.seed("bad", await world.stored("bad"), {world.dialect.envelope_header: "AAAA"})
 
-    listed = await _listed(world)
+    listed = await _listed(world.other_process())
 
     assert listed["good"][0] == 10
     assert listed["bad"][0] == 20
@@ -74,6 +80,7 @@ async def test_many_objects_are_looked_up_a_few_at_a_time_however_many_listings_
 
     for number in range(50):
         await world.put(f"k{number:02d}", bytes(number))
+    world = world.other_process()
     world.journal.before, world.journal.most_open = pause, 0
 
     requests = [make_request("GET", "/bucket?list-type=2") for _ in range(5)]
@@ -96,3 +103,82 @@ async def test_the_state_bucket_is_not_among_the_buckets(world: World) -> None:
 
     assert b"<Name>bucket</Name>" in document
     assert b"sseproxy-state" not in document
+
+
+def _looks(world: World) -> int:
+    return sum(sent.method == "HEAD" or bool(sent.raw_key) for sent in world.journal.sent if sent.bucket == "bucket")
+
+
+async def test_what_was_written_here_or_listed_before_is_not_looked_up(world: World) -> None:
+    sizes = {f"k{number}": 100 + number for number in range(5)}
+    for key, size in sizes.items():
+        await world.put(key, bytes(size))
+    other = world.other_process()
+    world.journal.sent.clear()
+
+    here = await _listed(world)
+    looks_here = _looks(world)
+    there = await _listed(other)
+    looks_there = _looks(world)
+    again = await _listed(other)
+
+    assert here == there == again
+    assert {key: size for key, (size, _) in here.items()} == sizes
+    assert (looks_here, looks_there, _looks(world)) == (0, 5, 5)
+
+
+async def test_an_overwritten_object_is_shown_as_it_is_now(world: World) -> None:
+    await world.put("k", bytes(100))
+    await _listed(world)
+    etag = (await world.other_process().put("k", b"x" * 100))["ETag"]
+
+    assert await _listed(world) == {"k": (100, etag)}
+
+
+async def test_plain_objects_are_remembered_once_they_are_old_until_they_change(world: World) -> None:
+    await world.seed("old", bytes(stored_size(100)))
+    world.clock.time = datetime.now(UTC)  # the storage's time is the true one
+    await _listed(world)
+    young = _looks(world)
+    world.clock.advance(3600)
+    await _listed(world)
+    world.journal.sent.clear()
+
+    listed = await _listed(world)
+
+    assert young == 1
+    assert listed["old"][0] == stored_size(100)
+    assert _looks(world) == 0
+
+
+async def test_a_cache_that_fails_costs_look_ups_and_nothing_else(world: World) -> None:
+    await world.put("k", bytes(100))
+    known = await _listed(world)
+    cache = FailingCache()
+    secret = partial(world.services.state.derive, "x")
+    entries = KnownEntries(cache, secret, clock=world.clock, observer=world.observer)
+    failing = replace(world, services=replace(world.services, known_entries=entries))
+
+    first, second = await _listed(failing), await _listed(failing)
+    put = await failing.put("k2", bytes(5))
+    world.clock.advance(6)
+    await _listed(failing)
+
+    assert first == second == known
+    assert put.status == 200
+    assert cache.asked == 2  # a failure is waited out: once at first, once after a while
+
+
+class FailingCache:
+    """A cache whose server is away."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def get_many(self, names: Sequence[bytes]) -> Sequence[bytes | None]:
+        self.asked += 1
+        raise CacheUnavailable
+
+    async def put_many(self, entries: Mapping[bytes, bytes]) -> None:
+        self.asked += 1
+        raise CacheUnavailable
