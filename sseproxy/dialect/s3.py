@@ -31,9 +31,7 @@ def _customer_key_headers(prefix: str) -> CustomerKeyHeaders:
 _VOCABULARY = SseVocabulary(
     algorithm_header=_SSE,
     key_id_header=f"{_SSE}-aws-kms-key-id",
-    refused_headers=frozenset({
-        f"{_SSE}-context",
-    }),
+    refused_headers=frozenset(),
     algorithms={"AES256": Algorithm.AES256, "aws:kms": Algorithm.KMS},
     words={Algorithm.AES256: "AES256", Algorithm.KMS: "aws:kms"},
     legal_on=frozenset({Operation.PUT_OBJECT, Operation.COPY_OBJECT, Operation.CREATE_UPLOAD}),
@@ -50,6 +48,8 @@ _VOCABULARY = SseVocabulary(
     tolerated_on=frozenset({Operation.UPLOAD_PART, Operation.UPLOAD_PART_COPY, Operation.COMPLETE_UPLOAD}),
     refused_words=frozenset({"aws:kms:dsse"}),
     bucket_key_header=f"{_SSE}-bucket-key-enabled",
+    context_header=f"{_SSE}-context",
+    key_arn_prefix="arn:aws:kms:::",
     key_id_needs_kms=(
         "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms"
     ),

@@ -48,7 +48,8 @@ S3_ROUTES = RouteTable(
         *relayed(_OBJECT, "POST", "restore"),
         *refused(_OBJECT, "GET", "attributes", "torrent"),
         *refused(_OBJECT, "GET PUT DELETE", "annotation"),
-        *refused(_OBJECT, "PUT", "encryption", "renameObject", "append"),
+        on("PUT", _OBJECT, "encryption", to=Operation.UPDATE_ENCRYPTION),
+        *refused(_OBJECT, "PUT", "renameObject", "append"),
         *refused(_OBJECT, "POST", "select"),
     ),
     parameters={

@@ -1,5 +1,6 @@
 """S3's documents (S3 dossier §2, §6.2, §7.2, §11)."""
 
+import re
 from functools import partial
 from xml.etree.ElementTree import Element
 
@@ -8,7 +9,7 @@ from sseproxy.dialect.base import SseRequest, XmlShapes
 from sseproxy.dialect.xml_reading import child, children, parse_xml, text_of
 from sseproxy.dialect.xml_shapes import Manner
 from sseproxy.dialect.xml_writing import document_of, element, group, optional
-from sseproxy.errors import InvalidArgument, MalformedXml, UnsupportedFeature
+from sseproxy.errors import InvalidArgument, InvalidRequest, MalformedXml, UnsupportedFeature
 from sseproxy.model import Algorithm
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -24,6 +25,7 @@ _MANNER = Manner(
 )
 _APPLY = "ApplyServerSideEncryptionByDefault"
 _WORDS = {"AES256": Algorithm.AES256, "aws:kms": Algorithm.KMS}
+_KEY_ARN = re.compile(r"arn:[^:\s]+:kms:[^:\s]*:[^:\s]*:key/\S{1,256}")
 _FLAGS = frozenset({"true", "false"})
 
 
@@ -60,6 +62,26 @@ def _applied(applied: Element) -> SseRequest:
     return SseRequest(algorithm=_WORDS[word], key_id=key_id)
 
 
+def parse_object_encryption(document: bytes) -> SseRequest:
+    """Return what UpdateObjectEncryption asks for: always KMS, by the key's full ARN (S3 dossier §1.7).
+
+    Raises `MalformedXml`, `InvalidRequest`.
+    """
+    root = parse_xml(document)
+    asked = child(root, "SSE-KMS")
+    if root.tag != "ObjectEncryption" or asked is None or len(root) != 1:
+        raise MalformedXml
+    key_id = text_of(asked, "KMSKeyArn").strip()
+    flag = text_of(asked, "BucketKeyEnabled", "false").strip().lower()
+    if not key_id:
+        raise MalformedXml
+    if flag not in _FLAGS:
+        raise InvalidRequest("The BucketKeyEnabled value must be true or false.")
+    if not _KEY_ARN.fullmatch(key_id):
+        raise InvalidRequest("The KMSKeyArn must be the full ARN of a key; neither a bare key id nor an alias is one.")
+    return SseRequest(algorithm=Algorithm.KMS, key_id=key_id, bucket_key=flag == "true")
+
+
 def render_bucket_encryption(rule: SseRequest) -> bytes:
     """Return a bucket's default encryption as GET ?encryption shows it."""
     words = {algorithm: word for word, algorithm in _WORDS.items()}
@@ -93,4 +115,5 @@ S3_XML = XmlShapes(
     parse_bucket_encryption=parse_bucket_encryption,
     render_bucket_encryption=render_bucket_encryption,
     render_delete=partial(xml_shapes.render_delete, _MANNER),
+    parse_object_encryption=parse_object_encryption,
 )

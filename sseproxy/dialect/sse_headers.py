@@ -1,10 +1,12 @@
 """Reading and writing the server-side-encryption headers, by a dialect's vocabulary.
 
 This module does not know which dialect it serves. Nothing that a client says of its encryption is dropped silently:
-what this release does not do is refused by name. Two exceptions, because they change neither key nor cipher: the bucket
-key flag (it only asks for fewer KMS calls) and a data cipher beside another algorithm than KMS, which OSS ignores too.
+what this release does not do is refused by name. One exception, because it changes neither key nor cipher: a data
+cipher beside another algorithm than KMS, which OSS ignores too.
 """
 
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping
 
 from sseproxy.dialect.base import Dialect, Operation, SseRequest, SseVocabulary
@@ -16,6 +18,7 @@ from sseproxy.errors import (
     UnknownDataAlgorithm,
     UnsupportedFeature,
 )
+from sseproxy.format import caller_pairs
 from sseproxy.model import Algorithm
 
 _FLAGS = frozenset({"true", "false"})
@@ -43,18 +46,49 @@ def parse_sse(
         name = words.algorithm_header if words.algorithm_header in said else next(iter(said))
         raise SseNotAllowedHere(ArgumentName=name, ArgumentValue=said[name])
     algorithm = _algorithm(said.get(words.algorithm_header), words)
-    _check_bucket_key(said, algorithm, words)
+    bucket_key = _bucket_key(said, algorithm, words)
+    context = _context(said, algorithm, words)
     _check_data_algorithm(said, algorithm, words)
     key_id = _key_id(said, algorithm, words)
-    return None if algorithm is None else SseRequest(algorithm=algorithm, key_id=key_id)
+    if algorithm is None:
+        return None
+    return SseRequest(algorithm=algorithm, key_id=key_id, context=context, bucket_key=bucket_key)
 
 
-def render_sse(algorithm: Algorithm, key_id: str, words: SseVocabulary) -> dict[str, str]:
-    """Return the headers that tell of an object's encryption: every KMS object names its CMK, others none."""
+def bucket_key_flag(headers: Mapping[str, str], words: SseVocabulary) -> bool | None:
+    """Return what a request says of bucket keys, also where it leaves the algorithm to the bucket; None: nothing."""
+    flag = headers.get(words.bucket_key_header) if words.bucket_key_header is not None else None
+    return None if flag is None else flag.strip().lower() == "true"
+
+
+def render_sse(
+    algorithm: Algorithm, key_id: str, words: SseVocabulary, *, bucket_key: bool = False, context: bytes = b""
+) -> dict[str, str]:
+    """Return the headers that tell of an object's encryption: every KMS object names its CMK, others none.
+
+    A bucket key is told only where one is used (S3 dossier §1.1), a context only in the answers that show it.
+    """
     headers = {words.algorithm_header: words.words[algorithm]}
-    if algorithm is Algorithm.KMS:
-        headers[words.key_id_header] = key_id
+    if algorithm is not Algorithm.KMS:
+        return headers
+    headers[words.key_id_header] = shown_key_id(key_id, words)
+    if bucket_key and words.bucket_key_header is not None:
+        headers[words.bucket_key_header] = "true"
+    if context and words.context_header is not None:
+        headers[words.context_header] = b64encode(context).decode()
     return headers
+
+
+def shown_key_id(key_id: str, words: SseVocabulary) -> str:
+    """Return a CMK as clients see it: by an ARN where the dialect has them, whatever the key service calls it."""
+    return key_id if not words.key_arn_prefix or key_id.startswith("arn:") else f"{words.key_arn_prefix}key/{key_id}"
+
+
+def asked_key_id(key_id: str, words: SseVocabulary) -> str:
+    """Return what the key service is asked for where a client names a CMK, by one of our own ARNs or otherwise."""
+    if not words.key_arn_prefix or not key_id.startswith(words.key_arn_prefix):
+        return key_id
+    return key_id.removeprefix(words.key_arn_prefix).removeprefix("key/")
 
 
 def is_sse_header(name: str, words: SseVocabulary) -> bool:
@@ -86,7 +120,13 @@ def _collect(
 
 def _understood(words: SseVocabulary) -> frozenset[str | None]:
     return frozenset(
-        (words.algorithm_header, words.key_id_header, words.data_algorithm_header, words.bucket_key_header)
+        (
+            words.algorithm_header,
+            words.key_id_header,
+            words.data_algorithm_header,
+            words.bucket_key_header,
+            words.context_header,
+        )
     )
 
 
@@ -107,15 +147,42 @@ def _algorithm(word: str | None, words: SseVocabulary) -> Algorithm | None:
     return words.algorithms[word]
 
 
-def _check_bucket_key(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocabulary) -> None:
+def _bucket_key(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocabulary) -> bool | None:
     name = words.bucket_key_header
     if name is None or name not in said:
-        return
+        return None
     flag = said[name].lower()
     if flag not in _FLAGS:
         raise InvalidArgument(ArgumentName=name, ArgumentValue=said[name])
     if flag == "true" and algorithm not in {None, Algorithm.KMS}:
         raise InvalidArgument(words.key_id_needs_kms, ArgumentName=words.algorithm_header)
+    return flag == "true"
+
+
+def _context(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocabulary) -> bytes:
+    """Return the encryption context that a request names (S3 dossier §1.1, §1.4)."""
+    name = words.context_header
+    if name is None or name not in said:
+        return b""
+    if algorithm is not Algorithm.KMS:
+        raise InvalidArgument(words.key_id_needs_kms, ArgumentName=words.algorithm_header)
+    try:
+        context = b64decode(said[name], validate=True)
+        pairs = caller_pairs(context)
+    except (Base64Error, ValueError) as cause:
+        raise _bad_context(name, said[name], str(cause)) from None
+    if not pairs:
+        raise _bad_context(name, said[name], "it is empty.")
+    return context
+
+
+def _bad_context(name: str, value: str, reason: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"The header '{name}' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map: "
+        f"{reason}",
+        ArgumentName=name,
+        ArgumentValue=value,
+    )
 
 
 def _check_data_algorithm(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocabulary) -> None:

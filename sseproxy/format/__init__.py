@@ -4,7 +4,7 @@ What is listed here is the package's interface; everything else in it is private
 """
 
 from sseproxy.format.attributes import Attributes, SegmentEntry, check_attributes, check_attributes_room
-from sseproxy.format.context import wrap_context
+from sseproxy.format.context import caller_pairs, wrap_context
 from sseproxy.format.customer import CUSTOMER_KEY_ID, open_for_customer, wrap_for_customer
 from sseproxy.format.envelope import (
     MOST_ENVELOPE,

@@ -16,7 +16,7 @@ from sseproxy.errors import WrappedKeyRejected
 from sseproxy.format.wrapping import WrapRejected
 from sseproxy.kms import management
 from sseproxy.kms.database import Database
-from sseproxy.kms.management import check_usable, not_found
+from sseproxy.kms.management import check_usable, local_name, not_found
 from sseproxy.kms.material import open_data_key, open_material, parse_blob, wrap_data_key
 from sseproxy.kms.root_key import RootKey
 from sseproxy.kms.rows import KeyRow, Rows
@@ -157,8 +157,10 @@ class EmbeddedKms:
 
     async def _resolve(self, name: str) -> KeyRow:
         row = self._find(name)
-        if row is None and name in self._created_on_first_use:
-            change = partial(management.key_on_first_use, root_key=self._root_key, now=self._clock.now(), alias=name)
+        if row is None and local_name(name) in self._created_on_first_use:
+            change = partial(
+                management.key_on_first_use, root_key=self._root_key, now=self._clock.now(), alias=local_name(name)
+            )
             row = await self._change(change)
         if row is None:
             raise not_found(name)
@@ -167,6 +169,7 @@ class EmbeddedKms:
     def _find(self, name: str) -> KeyRow | None:
         """Return the CMK with an id or alias as it stands in the database now."""
         known = self._up_to_date()
+        name = local_name(name)
         key_id = self._target(known, name) if name.startswith("alias/") else name
         if key_id is None:
             return None

@@ -105,6 +105,14 @@ def existing_key(rows: Rows, key_id: str) -> KeyRow:
     return row
 
 
+def local_name(name: str) -> str:
+    """Return the id or alias that an ARN ends in, whatever account and region it names; anything else as it is."""
+    if not name.startswith("arn:"):
+        return name
+    resource = name.split(":", 5)[-1]
+    return resource.removeprefix("key/")
+
+
 def not_found(name: str) -> KeyNotFound:
     """Return the error for an id or alias that is not there."""
     return KeyNotFound(f"The key {name} does not exist.")

@@ -15,20 +15,31 @@ from sseproxy.operations.uploads import Upload
 Headers = CIMultiDict[str]
 
 
-def sse_headers(dialect: Dialect, envelope: Envelope, customer_key: CustomerKey | None = None) -> Headers:
+def sse_headers(
+    dialect: Dialect, envelope: Envelope, customer_key: CustomerKey | None = None, *, context_shown: bool = False
+) -> Headers:
     """Return the encryption headers: the algorithm in the dialect's word, and the CMK of every KMS object.
 
-    Of an object under a customer's key the MD5 of that key is told, to a request that brought it.
+    The encryption context is shown to those alone who have just named it (S3 dossier §1.2). Of an object under a
+    customer's key the MD5 of that key is told, to a request that brought it.
     """
     if envelope.algorithm is Algorithm.CUSTOMER:
         names = dialect.sse.customer_key
         return CIMultiDict() if customer_key is None or names is None else customer_key_headers(names, customer_key)
-    return CIMultiDict(render_sse(envelope.algorithm, envelope.key_id, dialect.sse))
+    return CIMultiDict(
+        render_sse(
+            envelope.algorithm,
+            envelope.key_id,
+            dialect.sse,
+            bucket_key=envelope.bucket_key,
+            context=envelope.caller_context if context_shown else b"",
+        )
+    )
 
 
 def written_headers(dialect: Dialect, stored: StoredObject, customer_key: CustomerKey | None) -> Headers:
     """Return what an answer to PutObject tells (S3 dossier §4.2; OSS dossier §5)."""
-    headers = sse_headers(dialect, stored.envelope, customer_key)
+    headers = sse_headers(dialect, stored.envelope, customer_key, context_shown=True)
     headers["ETag"] = dialect.show_etag(stored.etag)
     headers.extend(digest_headers(dialect, stored.attributes))
     headers.extend(checksum_headers(dialect, shown_checksum(stored.attributes)))

@@ -105,7 +105,7 @@ async def _give_up(services: Services, upload: Upload, raw_key: str) -> None:
 
 
 def _answer(services: Services, request: Request, upload: Upload, customer_key: CustomerKey | None) -> Response:
-    headers = sse_headers(services.dialect, upload.envelope, customer_key)
+    headers = sse_headers(services.dialect, upload.envelope, customer_key, context_shown=True)
     if upload.checksum_algorithm is not None and upload.checksum_type is not None:
         headers[services.dialect.header("checksum-algorithm")] = upload.checksum_algorithm.value
         headers[services.dialect.header("checksum-type")] = upload.checksum_type.value

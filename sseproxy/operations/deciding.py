@@ -1,9 +1,11 @@
 """What a write decides before its first byte: encryption, and the headers that go up with the object."""
 
+from dataclasses import replace
+
 from multidict import CIMultiDict
 
 from sseproxy.dialect.base import SseRequest
-from sseproxy.dialect.sse_headers import parse_sse
+from sseproxy.dialect.sse_headers import bucket_key_flag, parse_sse
 from sseproxy.exchange import Request
 from sseproxy.format import Envelope
 from sseproxy.model import ChecksumAlgorithm
@@ -22,7 +24,11 @@ async def decide_for(services: Services, request: Request) -> EncryptionDecision
     customer_key = customer_key_of(services, request)
     if customer_key is not None:
         return decide_for_customer(customer_key, rule)
-    return decide(requested_encryption(services, request), default, rule, services.dialect)
+    asked = requested_encryption(services, request)
+    flag = bucket_key_flag(request.headers, services.dialect.sse)
+    if asked is None and flag is not None:  # the flag alone: for whatever the bucket's default is
+        asked = replace(default or SseRequest(algorithm=rule.default_algorithm), bucket_key=flag)
+    return decide(asked, default, rule, services.dialect)
 
 
 async def default_for(services: Services, bucket: str) -> EncryptionDecision:

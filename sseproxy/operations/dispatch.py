@@ -31,6 +31,7 @@ from sseproxy.operations.list_objects import list_objects
 from sseproxy.operations.list_parts import list_parts
 from sseproxy.operations.passthrough import pass_on
 from sseproxy.operations.put_object import put_object
+from sseproxy.operations.update_encryption import update_encryption
 from sseproxy.operations.upload_part import upload_part
 from sseproxy.operations.upload_part_copy import upload_part_copy
 from sseproxy.policy.forwarding import refuse_reserved
@@ -71,6 +72,7 @@ HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
         Operation.COMPLETE_UPLOAD: complete_upload,
         Operation.ABORT_UPLOAD: abort_upload,
         Operation.LIST_PARTS: list_parts,
+        Operation.UPDATE_ENCRYPTION: update_encryption,
         Operation.PASS: pass_on,
         Operation.REFUSE: refuse,
     }

@@ -286,6 +286,8 @@ def _bare_envelope(decision: EncryptionDecision, ref: ObjectRef, layout: Layout)
         place=place_of(ref.bucket, ref.key),
         layout=layout,
         commitment=b"",
+        caller_context=decision.caller_context,
+        bucket_key=decision.bucket_key,
     )
 
 

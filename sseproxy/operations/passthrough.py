@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, aclosing
 from hashlib import md5
 from urllib.parse import urlsplit
 
+from sseproxy.errors import InvalidRequest
 from sseproxy.exchange import Body, Request, Response
 from sseproxy.operations.assertions import Assertions, read_assertions
 from sseproxy.operations.backend import backend_query, refusal
@@ -20,6 +21,7 @@ from sseproxy.ports import UpstreamRequest, UpstreamResponse
 
 _BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _FAILED = 300
+_NO_DIGEST = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
 
 
 async def pass_on(services: Services, request: Request) -> Response:
@@ -52,9 +54,14 @@ async def passed_request(services: Services, request: Request) -> UpstreamReques
     )
 
 
-async def verified_document(services: Services, request: Request) -> bytes:
-    """Read a request document whole and check it against what the client asserts of it."""
+async def verified_document(services: Services, request: Request, *, digest_needed: bool = False) -> bytes:
+    """Read a request document whole and check it against what the client asserts of it.
+
+    `digest_needed`: raises `InvalidRequest` where it asserts nothing, as the service does for configurations.
+    """
     assertions = read_assertions(services.dialect, request.headers, request.content_length)
+    if digest_needed and not assertions.has_digest:
+        raise InvalidRequest(_NO_DIGEST)
     return await _verified(services, request, assertions)
 
 

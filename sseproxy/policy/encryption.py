@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sseproxy.dialect.base import Dialect, SseRequest
+from sseproxy.dialect.sse_headers import asked_key_id
 from sseproxy.errors import UnsupportedFeature
 from sseproxy.format import CUSTOMER_KEY_ID
 from sseproxy.model import Algorithm, Binding, CustomerKey, EtagMode
@@ -37,6 +38,8 @@ class EncryptionDecision:
     key_id: str
     etag_mode: EtagMode
     binding: Binding
+    caller_context: bytes = b""  # what the client binds the wrap to besides
+    bucket_key: bool = False  # whether a bucket key may stand between CMK and data key
     customer_key: CustomerKey | None = None  # with `Algorithm.CUSTOMER`: what stands in the place of the CMK
 
 
@@ -70,6 +73,8 @@ def decide(
         key_id=_key_id(chosen, bucket_default, rule, dialect),
         etag_mode=_etag_mode(chosen.algorithm, rule, dialect),
         binding=rule.binding,
+        caller_context=chosen.context,
+        bucket_key=_bucket_key(chosen, bucket_default),
     )
 
 
@@ -87,11 +92,20 @@ def decide_for_customer(customer_key: CustomerKey, rule: EncryptionRule) -> Encr
     )
 
 
+def _bucket_key(chosen: SseRequest, bucket_default: SseRequest | None) -> bool:
+    """Return the request's own flag, else the bucket's; only objects under KMS have one."""
+    if chosen.algorithm is not Algorithm.KMS:
+        return False
+    inherited = bucket_default.bucket_key if bucket_default is not None else None
+    return bool(inherited if chosen.bucket_key is None else chosen.bucket_key)
+
+
 def _key_id(chosen: SseRequest, bucket_default: SseRequest | None, rule: EncryptionRule, dialect: Dialect) -> str:
     if chosen.algorithm is not Algorithm.KMS:
         return SERVICE_KEY_ALIAS
     inherited = bucket_default.key_id if bucket_default and bucket_default.algorithm is Algorithm.KMS else None
-    return chosen.key_id or inherited or rule.default_key_id or dialect.sse.default_key_alias
+    named = chosen.key_id or inherited or rule.default_key_id or dialect.sse.default_key_alias
+    return asked_key_id(named, dialect.sse)
 
 
 def _etag_mode(algorithm: Algorithm, rule: EncryptionRule, dialect: Dialect) -> EtagMode:

@@ -105,7 +105,7 @@ GET /b/k?torrent                      REFUSE
 GET /b/k?annotation                   REFUSE
 PUT /b/k?annotation                   REFUSE
 PUT /b/k?renameObject                 REFUSE
-PUT /b/k?encryption                   REFUSE
+PUT /b/k?encryption                   UPDATE_ENCRYPTION
 POST /b/k?select&select-type=2        REFUSE
 PUT /b/k?x-amz-copy-source=%2Fb%2Fa   REFUSE
 PUT /b/k?x-amz-write-offset-bytes=0   REFUSE

@@ -1,3 +1,5 @@
+from base64 import b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,14 @@ from multidict import CIMultiDict
 from sseproxy.dialect.base import Dialect, Operation, SseRequest
 from sseproxy.dialect.oss import OSS
 from sseproxy.dialect.s3 import S3
-from sseproxy.dialect.sse_headers import is_sse_header, parse_sse, render_sse
+from sseproxy.dialect.sse_headers import (
+    asked_key_id,
+    bucket_key_flag,
+    is_sse_header,
+    parse_sse,
+    render_sse,
+    shown_key_id,
+)
 from sseproxy.errors import (
     InvalidArgument,
     InvalidRequest,
@@ -163,11 +172,81 @@ def test_an_empty_key_id_is_refused(dialect: Dialect) -> None:
 
 
 @pytest.mark.parametrize("flag", ["true", "false", "True"])
-def test_the_bucket_key_flag_changes_nothing(flag: str) -> None:
+def test_the_bucket_key_flag_is_understood_with_and_without_an_algorithm(flag: str) -> None:
     name = f"{S3_SSE}-bucket-key-enabled"
+    means = flag.lower() == "true"
 
     assert _parse(S3, {name: flag}) is None
-    assert _parse(S3, {name: flag, S3_SSE: "aws:kms"}) == SseRequest(algorithm=Algorithm.KMS)
+    assert bucket_key_flag(CIMultiDict({name: flag}), S3.sse) is means
+    assert _parse(S3, {name: flag, S3_SSE: "aws:kms"}) == SseRequest(algorithm=Algorithm.KMS, bucket_key=means)
+
+
+def test_a_request_that_says_nothing_of_bucket_keys_says_nothing() -> None:
+    assert bucket_key_flag(CIMultiDict(), S3.sse) is None
+    assert bucket_key_flag(CIMultiDict({f"{S3_SSE}-bucket-key-enabled": "true"}), OSS.sse) is None
+
+
+def _context(text: bytes) -> dict[str, str]:
+    return {S3_SSE: "aws:kms", f"{S3_SSE}-context": b64encode(text).decode()}
+
+
+def test_an_encryption_context_is_the_very_bytes_of_its_json() -> None:
+    text = '{"department": "Käse", "n": "1"}'.encode()
+
+    assert _parse(S3, _context(text)) == SseRequest(algorithm=Algorithm.KMS, context=text)
+
+
+_BAD_CONTEXT = (
+    "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which "
+    "represents a string-string map: "
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "it is empty."),
+        (b"{}", "it is empty."),
+        (b"no json", "The encryption context is not a JSON object."),
+        (b"\xff", "The encryption context is not a JSON object."),
+        (b'["a"]', "The encryption context is not a JSON object of strings."),
+        (b'{"a": 1}', "The encryption context is not a JSON object of strings."),
+        (b'{"a": {"b": "c"}}', "The encryption context is not a JSON object of strings."),
+        (b'{"a": "1", "a": "2"}', "The encryption context repeats a name, or uses a reserved one."),
+        (b'{"sseproxy": "x"}', "The encryption context repeats a name, or uses a reserved one."),
+        (b'{"a": "' + b"x" * 250 + b'"}', "The encryption context is longer than 256 bytes."),
+    ],
+)
+def test_a_context_that_is_no_map_of_texts_is_refused(text: bytes, reason: str) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        _parse(S3, _context(text))
+
+    assert raised.value.message == _BAD_CONTEXT + reason
+    assert raised.value.details["ArgumentName"] == f"{S3_SSE}-context"
+
+
+def test_a_context_that_is_no_base64_is_refused() -> None:
+    with pytest.raises(InvalidArgument):
+        _parse(S3, {S3_SSE: "aws:kms", f"{S3_SSE}-context": "{}"})
+
+
+@pytest.mark.parametrize("headers", [{}, {S3_SSE: "AES256"}], ids=["alone", "with AES256"])
+def test_a_context_without_kms_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        _parse(S3, {**headers, f"{S3_SSE}-context": b64encode(b'{"a":"b"}').decode()})
+
+    assert raised.value.message == S3.sse.key_id_needs_kms
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [("4b5f", "arn:aws:kms:::key/4b5f"), ("arn:aws:kms:eu-west-1:1:key/4b5f", "arn:aws:kms:eu-west-1:1:key/4b5f")],
+)
+def test_s3_shows_keys_by_arn_and_takes_its_own_arns_back(known: str, shown: str) -> None:
+    assert shown_key_id(known, S3.sse) == shown
+    assert asked_key_id(shown, S3.sse) == known
+    assert asked_key_id("arn:aws:kms:::alias/photos", S3.sse) == "alias/photos"
+    assert shown_key_id("4b5f", OSS.sse) == asked_key_id("4b5f", OSS.sse) == "4b5f"
 
 
 @pytest.mark.parametrize("headers", [{}, {S3_SSE: "aws:kms"}, {S3_SSE: "AES256"}], ids=["alone", "KMS", "AES256"])
@@ -247,7 +326,7 @@ def test_only_kms_objects_show_a_key_id(dialect: Dialect) -> None:
     assert render_sse(Algorithm.AES256, "service", words) == {words.algorithm_header: "AES256"}
     assert render_sse(Algorithm.KMS, "k", words) == {
         words.algorithm_header: words.words[Algorithm.KMS],
-        words.key_id_header: "k",
+        words.key_id_header: "k" if dialect is OSS else "arn:aws:kms:::key/k",
     }
 
 

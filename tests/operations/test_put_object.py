@@ -205,7 +205,7 @@ async def test_kms_objects_show_their_key(s3: World) -> None:
     )
 
     assert answer["x-amz-server-side-encryption"] == "aws:kms"
-    assert answer["x-amz-server-side-encryption-aws-kms-key-id"] == "my-key"
+    assert answer["x-amz-server-side-encryption-aws-kms-key-id"] == "arn:aws:kms:::key/my-key"
     assert answer["ETag"].endswith('-0"')
     assert (await s3.head("k"))["ETag"] == answer["ETag"]
 
