@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from sseproxy.ports import CacheUnavailable
@@ -43,7 +45,12 @@ class ServerCache:
 @asynccontextmanager
 async def open_server_cache(url: str, lifetime_s: int) -> AsyncIterator[ServerCache]:
     """Connect when it is first used: a server that is away at start costs look-ups, not the start."""
-    client = redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+    client = redis.Redis.from_url(
+        url,
+        socket_timeout=_TIMEOUT_S,
+        socket_connect_timeout=_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 1),  # once, for a connection that was idle too long
+    )
     try:
         yield ServerCache(client, lifetime_s)
     finally:
