@@ -96,6 +96,13 @@ class EmbeddedKms:
         """Resolve an id or alias; raises `KeyNotFound`."""
         return _description(await self._resolve(key_id))
 
+    def version_of(self, wrapped: WrappedKey) -> str | None:
+        """Return the CMK's version that a wrapped key names; None where it is none of ours."""
+        try:
+            return str(parse_blob(wrapped.blob).version)
+        except WrapRejected:
+            return None
+
     async def healthy(self) -> None:
         """Return if the database can be read."""
         with self._database.reading() as rows:

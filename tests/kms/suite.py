@@ -166,6 +166,8 @@ class KmsContract:
         assert await bench.kms.unwrap(old, CONTEXT) == old_key
         assert await bench.kms.unwrap(new, CONTEXT) == new_key
         assert old.key_id == new.key_id == key_id
+        told = [bench.kms.version_of(wrapped) for wrapped in (old, new)]
+        assert told in ([str(before), str(before + 1)], [None, None])
 
     async def test_an_alias_stands_for_the_key_that_it_names(self, bench: Bench) -> None:
         first, second = await bench.create(), await bench.create()

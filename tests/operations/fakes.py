@@ -83,6 +83,9 @@ class FakeKms:
             raise KeyNotFound
         return KeyDescription(key_id=key_id, state="Enabled", origin="test", current_version=1)
 
+    def version_of(self, wrapped: WrappedKey) -> str | None:
+        return "1"
+
     async def healthy(self) -> None:
         """Always."""
 

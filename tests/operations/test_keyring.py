@@ -61,6 +61,9 @@ class _Gate:
         self.calls["describe"] += 1
         return await self.kms.describe(key_id)
 
+    def version_of(self, wrapped: WrappedKey) -> str | None:
+        return self.kms.version_of(wrapped)
+
     async def healthy(self) -> None:
         await self.kms.healthy()
 
