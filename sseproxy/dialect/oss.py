@@ -5,7 +5,7 @@ from sseproxy.dialect.base import Dialect, ErrorCode, Limits, Operation, SseVoca
 from sseproxy.dialect.names import check_oss_names
 from sseproxy.dialect.oss_routes import OSS_ROUTES
 from sseproxy.dialect.oss_xml import OSS_XML
-from sseproxy.model import Algorithm, Layout
+from sseproxy.model import Algorithm, Layout, Suite
 
 _KIB, _GIB = 1 << 10, 1 << 30
 _SSE = "x-oss-server-side-encryption"
@@ -29,8 +29,8 @@ _VOCABULARY = SseVocabulary(
         f"{_COPY_SSE}-customer-key",
         f"{_COPY_SSE}-customer-key-md5",
     }),
-    algorithms={"AES256": Algorithm.AES256, "KMS": Algorithm.KMS},
-    words={Algorithm.AES256: "AES256", Algorithm.KMS: "KMS"},
+    algorithms={"AES256": Algorithm.AES256, "KMS": Algorithm.KMS, "SM4": Algorithm.SM4},
+    words={Algorithm.AES256: "AES256", Algorithm.KMS: "KMS", Algorithm.SM4: "SM4"},
     legal_on=frozenset({
         Operation.PUT_OBJECT,
         Operation.COPY_OBJECT,
@@ -49,7 +49,8 @@ _VOCABULARY = SseVocabulary(
     }),
     aliases={_MISSPELLED: _SSE, f"{_MISSPELLED}-key-id": f"{_SSE}-key-id"},
     data_algorithm_header="x-oss-server-side-data-encryption",
-    data_algorithms=frozenset({"SM4"}),
+    data_algorithms={"SM4": Suite.SM4_GCM},
+    default_key_inherited=False,  # OSS dossier §1.1: without a key id, the default CMK
     key_id_needs_kms=f"{_SSE}-key-id is not applicable if the sse algorithm is not KMS",
     default_key_alias="alias/acs/oss",
     prefix="x-oss-server-side-",
@@ -76,11 +77,10 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     ),
     e.RequestTimeout: _code("RequestTimeout"),
     e.BodyTooLarge: _code("EntityTooLarge"),
-    # Of the two documented wordings the older, because it does not promise SM4 (OSS dossier §2.3).
     e.UnknownAlgorithm: _code(
         "InvalidEncryptionAlgorithmError",
         400,
-        "The Encryption request you specified is not valid. Supported value: AES256/KMS.",
+        "The Encryption request you specified is not valid. Supported value: AES256/SM4/KMS.",
     ),
     e.UnknownDataAlgorithm: _code("InvalidDataEncryptionAlgorithmError"),
     e.CipherUnavailable: _code("InvalidArgument"),
@@ -192,5 +192,6 @@ OSS = Dialect(
     error_in_head_header="x-oss-err",
     answer_headers={"Server": "AliyunOSS"},
     copy_onto_itself_replaces=True,
+    object_acl_header="x-oss-object-acl",
     copy_answers_not_modified=True,
 )

@@ -6,7 +6,7 @@ from sseproxy.dialect.routes import Level, RouteTable, on, refused, relayed
 _SERVICE, _BUCKET, _OBJECT = Level.SERVICE, Level.BUCKET, Level.OBJECT
 
 _BUCKET_SETTINGS = (
-    "accessPoint", "accessPointPolicy", "acl", "asyncFetch", "bucketArchiveDirectRead", "bucketInfo", "callback",
+    "accessPoint", "accessPointPolicy", "acl", "asyncFetch", "bucketArchiveDirectRead", "callback",
     "cloudboxes", "cname", "cors", "dataPipeline", "group", "httpsConfig", "inventory", "lifecycle", "live",
     "location", "logging", "metaQuery", "objectWorm", "overwriteConfig", "policy", "policyStatus",
     "processConfiguration", "publicAccessBlock", "qos", "qosInfo", "qosRequester", "redundancyTransition", "referer",
@@ -24,6 +24,7 @@ OSS_ROUTES = RouteTable(
         on("GET", _BUCKET, to=Operation.LIST_OBJECTS),
         on("GET", _BUCKET, "versions", to=Operation.LIST_VERSIONS),
         on("GET", _BUCKET, "uploads", to=Operation.LIST_UPLOADS),
+        on("GET", _BUCKET, "bucketInfo", to=Operation.GET_BUCKET_INFO),
         on("GET", _BUCKET, "encryption", to=Operation.GET_BUCKET_ENCRYPTION),
         on("PUT", _BUCKET, "encryption", to=Operation.PUT_BUCKET_ENCRYPTION),
         on("DELETE", _BUCKET, "encryption", to=Operation.DELETE_BUCKET_ENCRYPTION),

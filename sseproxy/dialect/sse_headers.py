@@ -18,8 +18,8 @@ from sseproxy.errors import (
     UnknownDataAlgorithm,
     UnsupportedFeature,
 )
-from sseproxy.format import caller_pairs
-from sseproxy.model import Algorithm
+from sseproxy.format import caller_pairs, check_available
+from sseproxy.model import Algorithm, Suite
 
 _FLAGS = frozenset({"true", "false"})
 
@@ -30,8 +30,8 @@ def parse_sse(
     """Return what a request says of its encryption, None where it says nothing or the operation ignores it.
 
     Presigned requests may carry the headers as query parameters (S3 dossier §1.9). Raises `SseNotAllowedHere`,
-    `UnknownAlgorithm`, `UnknownDataAlgorithm`, `UnsupportedFeature`, `InvalidArgument`, and `InvalidRequest` where
-    something is said twice.
+    `UnknownAlgorithm`, `UnknownDataAlgorithm`, `CipherUnavailable`, `UnsupportedFeature`, `InvalidArgument`, and
+    `InvalidRequest` where something is said twice.
     """
     words = dialect.sse
     said = _collect(headers, query, words, operation)
@@ -48,11 +48,11 @@ def parse_sse(
     algorithm = _algorithm(said.get(words.algorithm_header), words)
     bucket_key = _bucket_key(said, algorithm, words)
     context = _context(said, algorithm, words)
-    _check_data_algorithm(said, algorithm, words)
+    suite = _suite(said, algorithm, words)
     key_id = _key_id(said, algorithm, words)
     if algorithm is None:
         return None
-    return SseRequest(algorithm=algorithm, key_id=key_id, context=context, bucket_key=bucket_key)
+    return SseRequest(algorithm=algorithm, key_id=key_id, context=context, bucket_key=bucket_key, suite=suite)
 
 
 def bucket_key_flag(headers: Mapping[str, str], words: SseVocabulary) -> bool | None:
@@ -62,15 +62,26 @@ def bucket_key_flag(headers: Mapping[str, str], words: SseVocabulary) -> bool | 
 
 
 def render_sse(
-    algorithm: Algorithm, key_id: str, words: SseVocabulary, *, bucket_key: bool = False, context: bytes = b""
+    algorithm: Algorithm,
+    key_id: str,
+    words: SseVocabulary,
+    *,
+    bucket_key: bool = False,
+    context: bytes = b"",
+    suite: Suite = Suite.AES_256_GCM,
 ) -> dict[str, str]:
     """Return the headers that tell of an object's encryption: every KMS object names its CMK, others none.
 
     A bucket key is told only where one is used (S3 dossier §1.1), a context only in the answers that show it.
     """
+    if algorithm not in words.words:  # the object was written in a dialect that has a word for it
+        return {}
     headers = {words.algorithm_header: words.words[algorithm]}
     if algorithm is not Algorithm.KMS:
         return headers
+    for word, named in words.data_algorithms.items():
+        if named is suite and words.data_algorithm_header is not None:
+            headers[words.data_algorithm_header] = word
     headers[words.key_id_header] = shown_key_id(key_id, words)
     if bucket_key and words.bucket_key_header is not None:
         headers[words.bucket_key_header] = "true"
@@ -110,7 +121,8 @@ def _collect(
     aliased: dict[str, str] = {}
     for name, value in _pairs(headers, query, words):
         if name in words.aliases:
-            aliased[words.aliases[name]] = value
+            if words.are_aliases_heard:
+                aliased[words.aliases[name]] = value
         elif name in said:
             raise InvalidRequest(f"{name} was given more than once.")
         else:
@@ -185,13 +197,16 @@ def _bad_context(name: str, value: str, reason: str) -> InvalidArgument:
     )
 
 
-def _check_data_algorithm(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocabulary) -> None:
+def _suite(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocabulary) -> Suite:
+    """Return the cipher of the data. Raises `CipherUnavailable` where this host cannot do it."""
+    suite = Suite.SM4_GCM if algorithm is Algorithm.SM4 else Suite.AES_256_GCM
     name = words.data_algorithm_header
-    if name is None or name not in said or algorithm is not Algorithm.KMS:
-        return
-    if said[name] not in words.data_algorithms:
-        raise UnknownDataAlgorithm(ArgumentName=name, ArgumentValue=said[name])
-    raise UnsupportedFeature(Header=name)
+    if name is not None and name in said and algorithm is Algorithm.KMS:
+        if said[name] not in words.data_algorithms:
+            raise UnknownDataAlgorithm(ArgumentName=name, ArgumentValue=said[name])
+        suite = words.data_algorithms[said[name]]
+    check_available(suite)
+    return suite
 
 
 def _key_id(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocabulary) -> str | None:

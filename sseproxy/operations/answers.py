@@ -33,6 +33,7 @@ def sse_headers(
             dialect.sse,
             bucket_key=envelope.bucket_key,
             context=envelope.caller_context if context_shown else b"",
+            suite=envelope.suite,
         )
     )
 

@@ -7,7 +7,7 @@ import msgpack
 
 from sseproxy.dialect.base import SseRequest
 from sseproxy.errors import StateRejected
-from sseproxy.model import Algorithm
+from sseproxy.model import Algorithm, Suite
 from sseproxy.operations.state_store import StateStore
 from sseproxy.ports import Clock
 
@@ -50,7 +50,14 @@ class BucketDefaults:
 
     async def put(self, bucket: str, rule: SseRequest) -> None:
         """Replace a bucket's rule."""
-        payload: bytes = msgpack.packb([rule.algorithm.value, rule.key_id])
+        payload: bytes = msgpack.packb(
+            {
+                "algorithm": rule.algorithm.value,
+                "key_id": rule.key_id,
+                "bucket_key": rule.bucket_key,
+                "suite": rule.suite.value,
+            }
+        )
         await self._state.put(_key(bucket), payload, purpose=_PURPOSE, bucket=bucket)
         self._remember(bucket, rule)
 
@@ -72,7 +79,12 @@ def _key(bucket: str) -> str:
 
 def _parse(payload: bytes) -> SseRequest:
     try:
-        algorithm, key_id = msgpack.unpackb(payload)
-        return SseRequest(algorithm=Algorithm(algorithm), key_id=key_id)
-    except (ValueError, TypeError) as cause:
+        fields = msgpack.unpackb(payload)
+        return SseRequest(
+            algorithm=Algorithm(fields["algorithm"]),
+            key_id=fields["key_id"],
+            bucket_key=fields["bucket_key"],
+            suite=Suite(fields["suite"]),
+        )
+    except (ValueError, TypeError, KeyError) as cause:
         raise StateRejected("The bucket's default encryption cannot be read; set it again.") from cause

@@ -1,4 +1,4 @@
-"""Operations on buckets that concern encryption: create, delete, list."""
+"""Operations on buckets that concern encryption: create, delete, describe, list."""
 
 from sseproxy.exchange import Request, Response
 from sseproxy.operations.backend import expect
@@ -7,6 +7,7 @@ from sseproxy.operations.deciding import requested_encryption
 from sseproxy.operations.passthrough import passed_request, relay
 from sseproxy.policy.forwarding import to_client
 
+_MOST_INFO = 256 * 1024  # bytes of a bucket's description
 _MOST_LISTING = 16 * 1024 * 1024  # bytes of a listing of buckets
 
 
@@ -25,6 +26,19 @@ async def delete_bucket(services: Services, request: Request) -> Response:
     if request.bucket is not None:
         await services.bucket_defaults.delete(request.bucket)
     return response
+
+
+async def get_bucket_info(services: Services, request: Request) -> Response:
+    """Serve OSS's GetBucketInfo: what the storage says, but our default encryption in the place of its own."""
+    render = services.dialect.xml.render_bucket_info
+    if render is None or request.bucket is None:
+        raise AssertionError("only routed where the dialect has such a document")
+    async with services.upstream.send(await passed_request(services, request)) as response:
+        await expect(services, response, 200)
+        document = await response.read(_MOST_INFO)
+        headers = to_client(response.headers, services.dialect, sealed=False)
+    shown = render(document, await services.bucket_defaults.read(request.bucket))
+    return Response(status=200, headers=headers, body=shown, content_length=len(shown))
 
 
 async def list_buckets(services: Services, request: Request) -> Response:

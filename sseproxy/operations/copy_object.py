@@ -10,7 +10,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.errors import FooterRejected, InvalidArgument, InvalidRequest
 from sseproxy.exchange import Request, Response
+from sseproxy.format import Attributes
 from sseproxy.model import EtagMode, ObjectRef
+from sseproxy.operations.acls import canned_acl_of
 from sseproxy.operations.answers import digest_headers, shown_checksum, sse_headers
 from sseproxy.operations.assertions import Assertions
 from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, glance, look, pinned, settled
@@ -27,6 +29,7 @@ from sseproxy.operations.copy_source import (
 from sseproxy.operations.customer_keys import source_key_of
 from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.plan import Plan, add_envelope, check_size
+from sseproxy.operations.resealing import reseal
 from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.storing import store
 from sseproxy.operations.system_metadata import is_metadata
@@ -52,7 +55,8 @@ async def copy_object(services: Services, request: Request) -> Response:
 
 
 async def _copy(services: Services, request: Request) -> Response:
-    source, destination = copy_source_of(services.dialect, request), address_of(request)
+    dialect = services.dialect
+    source, destination = copy_source_of(dialect, request), address_of(request)
     subject = await look(services, source, source_key_of(services, request))
     judge_source(services, request, subject)
     onto_itself = source.ref == destination.ref
@@ -65,11 +69,22 @@ async def _copy(services: Services, request: Request) -> Response:
         conditions=await write_conditions(services, request),
         raw_query=backend_query(request),
     )
-    if isinstance(subject, Opened):
-        answer = await _rewrapped(services, plan, subject)
-    else:
-        answer = await _streamed(services, plan, subject)
-    return await _answer(services, plan, subject, answer)
+    if onto_itself and dialect.object_acl_header is not None:
+        await _keep_acl(services, plan, subject, dialect.object_acl_header)
+    if not isinstance(subject, Opened):
+        return await _answer(services, plan, None, await _streamed(services, plan, subject))
+    if subject.envelope.suite is plan.decision.suite:
+        return await _answer(services, plan, subject.attributes, await _rewrapped(services, plan, subject))
+    await _copy_tags(services, plan, subject)
+    stored = await reseal(services, plan, subject)  # a key serves one cipher
+    return await _answer(services, plan, stored.attributes, stored.headers)
+
+
+async def _keep_acl(services: Services, plan: Plan, subject: Opened | Unsealed, name: str) -> None:
+    if name not in plan.headers:
+        acl = await canned_acl_of(services, subject.found)
+        if acl is not None:
+            plan.headers[name] = acl
 
 
 async def _check_change(services: Services, request: Request) -> None:
@@ -150,16 +165,22 @@ async def _copy_refusal(services: Services, response: UpstreamResponse, source: 
     return error
 
 
-async def _streamed(services: Services, plan: Plan, source: Unsealed) -> CIMultiDictProxy[str]:
-    """Seal an object that is not, on its way through the proxy."""
+async def _copy_tags(services: Services, plan: Plan, source: Opened | Unsealed) -> None:
+    """Let the new object have the tags that the directive says, where the storage is not told to copy."""
     dialect = services.dialect
-    check_size(dialect, source.size)
     directive = plan.headers.popall(dialect.header("tagging-directive"), ["COPY"])[0]
     if directive.upper() != "REPLACE":
         tags = await tagging_of(services, source.found)
         plan.headers.popall(dialect.header("tagging"), None)
         if tags is not None:
             plan.headers[dialect.header("tagging")] = tags
+
+
+async def _streamed(services: Services, plan: Plan, source: Unsealed) -> CIMultiDictProxy[str]:
+    """Seal an object that is not, on its way through the proxy."""
+    dialect = services.dialect
+    check_size(dialect, source.size)
+    await _copy_tags(services, plan, source)
     check = BodyCheck(
         Assertions(length=source.size),
         services.digest_pool,
@@ -170,15 +191,17 @@ async def _streamed(services: Services, plan: Plan, source: Unsealed) -> CIMulti
     return stored.headers
 
 
-async def _answer(services: Services, plan: Plan, source: Opened | Unsealed, answer: CIMultiDictProxy[str]) -> Response:
-    """Open what the destination now holds, and tell of it."""
+async def _answer(
+    services: Services, plan: Plan, expected: Attributes | None, answer: CIMultiDictProxy[str]
+) -> Response:
+    """Open what the destination now holds, and tell of it. `expected` is what its footer must say, where known."""
     dialect = services.dialect
     version = answer.get(dialect.header("version-id"))
     address = Address(replace(plan.address.ref, version_id=version), plan.address.raw_key)
     present = await look(services, address, plan.decision.customer_key)
     if not isinstance(present, Opened) or present.attributes is None:
         raise FooterRejected("The copy cannot be opened.")
-    if isinstance(source, Opened) and present.attributes != source.attributes:
+    if expected is not None and present.attributes != expected:
         raise Overwritten("The storage copied other bytes than those that the envelope was made for.")
     await remember(services, plan.address.ref, present.attributes, present.found.backend_etag, version)
     headers = to_client(answer, dialect, sealed=True)

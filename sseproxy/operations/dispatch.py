@@ -18,7 +18,7 @@ from sseproxy.operations.bucket_encryption import (
     get_bucket_encryption,
     put_bucket_encryption,
 )
-from sseproxy.operations.buckets import create_bucket, delete_bucket, list_buckets
+from sseproxy.operations.buckets import create_bucket, delete_bucket, get_bucket_info, list_buckets
 from sseproxy.operations.complete_upload import complete_upload
 from sseproxy.operations.context import Services
 from sseproxy.operations.copy_object import copy_object
@@ -57,6 +57,7 @@ HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
         Operation.LIST_VERSIONS: list_objects,
         Operation.LIST_UPLOADS: pass_on,
         Operation.DELETE_OBJECTS: pass_on,
+        Operation.GET_BUCKET_INFO: get_bucket_info,
         Operation.GET_BUCKET_ENCRYPTION: get_bucket_encryption,
         Operation.PUT_BUCKET_ENCRYPTION: put_bucket_encryption,
         Operation.DELETE_BUCKET_ENCRYPTION: delete_bucket_encryption,

@@ -19,12 +19,14 @@ from sseproxy.errors import (
     KeyAccessRefused,
     KeyNotFound,
     KeyServiceError,
+    UnsupportedFeature,
     WrappedKeyRejected,
     WrongCustomerKey,
     WrongPlace,
 )
 from sseproxy.format import (
     CUSTOMER_KEY_ID,
+    KEY_LENGTHS,
     ClosingKeys,
     DataKey,
     Envelope,
@@ -33,7 +35,7 @@ from sseproxy.format import (
     wrap_context,
     wrap_for_customer,
 )
-from sseproxy.model import Algorithm, Binding, CustomerKey, Layout, ObjectRef, Suite, WrapContext, WrappedKey
+from sseproxy.model import Algorithm, Binding, CustomerKey, Layout, ObjectRef, WrapContext, WrappedKey
 from sseproxy.operations.kept_keys import KeptValues, wrap_digest
 from sseproxy.policy.encryption import EncryptionDecision, EncryptionRule
 from sseproxy.ports import Clock, Kms, Observer
@@ -80,8 +82,10 @@ class Keyring:
             key = DataKey.draw()
             return key, _for_customer(decision.customer_key, key, replace(bare, commitment=key.commitment), context)
         key_id = await self._allowed_key(decision, ref)
-        raw, wrapped = await self._counted("generate", self._kms.generate(key_id, context))
-        key = DataKey(raw)
+        raw, wrapped = await self._counted(
+            "generate", self._kms.generate(key_id, context, length=KEY_LENGTHS[decision.suite])
+        )
+        key = DataKey(raw, decision.suite)
         envelope = replace(bare, key_id=wrapped.key_id, wrapped_key=wrapped.blob, commitment=key.commitment)
         self._kept.put(wrap_digest(wrapped, context), key)
         return key, envelope
@@ -89,11 +93,13 @@ class Keyring:
     async def rewrap(self, key: DataKey, envelope: Envelope, decision: EncryptionDecision, ref: ObjectRef) -> Envelope:
         """Return an envelope with the same data key for another name, CMK or algorithm.
 
-        Suite, layout, commitment and the footer's copy stay as they are. Raises as `draw` does.
+        Layout, commitment and the footer's copy stay as they are. Raises as `draw` does, and `UnsupportedFeature` where
+        the decision is for another suite: that takes another key, and the data sealed again.
         """
+        if envelope.suite is not decision.suite:
+            raise UnsupportedFeature("The object is sealed with another cipher; copy it onto itself to change that.")
         target = replace(
             _bare_envelope(decision, ref, envelope.layout),
-            suite=envelope.suite,
             commitment=envelope.commitment,
             footer=envelope.footer,
         )
@@ -278,7 +284,7 @@ def _check_binding(envelope: Envelope, rule: EncryptionRule) -> None:
 
 def _bare_envelope(decision: EncryptionDecision, ref: ObjectRef, layout: Layout) -> Envelope:
     return Envelope(
-        suite=Suite.AES_256_GCM,
+        suite=decision.suite,
         algorithm=decision.algorithm,
         key_id="",
         wrapped_key=b"",

@@ -84,7 +84,8 @@ async def _store_held(
     sealed = seal_whole(key, envelope, buffers, facts, plan.decision.etag_mode)
     headers = plan.headers.copy()
     headers["Content-MD5"] = await _content_md5(services, sealed.stored)
-    answer = await _put(services, replace(plan, headers=headers), sealed.envelope, sealed.stored, len(sealed.stored))
+    plan = replace(plan, headers=headers)
+    answer = await send_sealed(services, plan, sealed.envelope, sealed.stored, len(sealed.stored))
     return StoredObject(envelope=envelope, attributes=sealed.attributes, headers=answer)
 
 
@@ -100,13 +101,14 @@ async def _store_streamed(
         return closing(key, known[0], envelope, sealed_so_far=segment_stored_size(facts.plaintext_size))
 
     sealed = seal_segment(body, sealer, check, close)
-    answer = await _put(services, plan, envelope, sealed, stored_size(length))
+    answer = await send_sealed(services, plan, envelope, sealed, stored_size(length))
     return StoredObject(envelope=envelope, attributes=known[0], headers=answer)
 
 
-async def _put(
+async def send_sealed(
     services: Services, plan: Plan, envelope: Envelope, body: bytes | Body, content_length: int
 ) -> CIMultiDictProxy[str]:
+    """Put a sealed object into the storage in one request. Returns the headers of its answer."""
     headers = plan.headers.copy()
     headers.extend(plan.conditions)
     add_envelope(services.dialect, headers, envelope)

@@ -6,7 +6,7 @@ from sseproxy.dialect.base import Dialect, SseRequest
 from sseproxy.dialect.sse_headers import asked_key_id
 from sseproxy.errors import UnsupportedFeature
 from sseproxy.format import CUSTOMER_KEY_ID
-from sseproxy.model import Algorithm, Binding, CustomerKey, EtagMode
+from sseproxy.model import Algorithm, Binding, CustomerKey, EtagMode, Suite
 from sseproxy.settings import BucketRule, EncryptionSettings
 
 SERVICE_KEY_ALIAS = "alias/sseproxy/service"  # the service master key that AES256 runs under
@@ -40,6 +40,7 @@ class EncryptionDecision:
     binding: Binding
     caller_context: bytes = b""  # what the client binds the wrap to besides
     bucket_key: bool = False  # whether a bucket key may stand between CMK and data key
+    suite: Suite = Suite.AES_256_GCM  # the cipher of the data
     customer_key: CustomerKey | None = None  # with `Algorithm.CUSTOMER`: what stands in the place of the CMK
 
 
@@ -62,7 +63,8 @@ def decide(
 ) -> EncryptionDecision:
     """Decide how an object is sealed (S3 dossier §2.3).
 
-    KMS without a key id uses the key of the bucket's default only where that default is KMS too. Raises
+    KMS without a key id uses the key of the bucket's default only where that default is KMS too, and where the dialect
+    has it so (not OSS: dossier §1.1). The request goes before the default as a whole, cipher included. Raises
     `UnsupportedFeature` for an algorithm that this dialect cannot name in its answers.
     """
     chosen = requested or bucket_default or SseRequest(algorithm=rule.default_algorithm)
@@ -75,6 +77,7 @@ def decide(
         binding=rule.binding,
         caller_context=chosen.context,
         bucket_key=_bucket_key(chosen, bucket_default),
+        suite=Suite.SM4_GCM if chosen.algorithm is Algorithm.SM4 else chosen.suite,
     )
 
 
@@ -103,7 +106,9 @@ def _bucket_key(chosen: SseRequest, bucket_default: SseRequest | None) -> bool:
 def _key_id(chosen: SseRequest, bucket_default: SseRequest | None, rule: EncryptionRule, dialect: Dialect) -> str:
     if chosen.algorithm is not Algorithm.KMS:
         return SERVICE_KEY_ALIAS
-    inherited = bucket_default.key_id if bucket_default and bucket_default.algorithm is Algorithm.KMS else None
+    inherited = None
+    if dialect.sse.default_key_inherited and bucket_default and bucket_default.algorithm is Algorithm.KMS:
+        inherited = bucket_default.key_id
     named = chosen.key_id or inherited or rule.default_key_id or dialect.sse.default_key_alias
     return asked_key_id(named, dialect.sse)
 

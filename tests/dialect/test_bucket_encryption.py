@@ -4,19 +4,24 @@ from sseproxy.dialect.base import Dialect, SseRequest
 from sseproxy.dialect.oss import OSS
 from sseproxy.dialect.s3 import S3
 from sseproxy.errors import (
+    CipherUnavailable,
     InvalidArgument,
     MalformedXml,
     SseProxyError,
     UnknownAlgorithm,
     UnknownDataAlgorithm,
     UnsupportedFeature,
+    UpstreamError,
 )
-from sseproxy.model import Algorithm
+from sseproxy.model import Algorithm, Suite
+from tests.support.ciphers import without_sm4
 
 NS = "http://s3.amazonaws.com/doc/2006-03-01/"
 AES = SseRequest(algorithm=Algorithm.AES256)
 KMS = SseRequest(algorithm=Algorithm.KMS)
 KMS_K = SseRequest(algorithm=Algorithm.KMS, key_id="k")
+KMS_SM4 = SseRequest(algorithm=Algorithm.KMS, suite=Suite.SM4_GCM)
+SM4 = SseRequest(algorithm=Algorithm.SM4, suite=Suite.SM4_GCM)
 APPLY = "ApplyServerSideEncryptionByDefault"
 
 
@@ -60,6 +65,10 @@ def test_an_s3_rule_is_read(document: bytes, rule: SseRequest) -> None:
         ("<KMSMasterKeyID>k</KMSMasterKeyID><SSEAlgorithm>KMS</SSEAlgorithm>", KMS_K),
         ("<SSEAlgorithm>AES256</SSEAlgorithm><KMSDataEncryption>SM4</KMSDataEncryption>", AES),
         ("<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption/>", KMS),
+        ("<SSEAlgorithm>KMS</SSEAlgorithm><KMSMasterKeyID/>", KMS),
+        ("<SSEAlgorithm>SM4</SSEAlgorithm>", SM4),
+        ("<SSEAlgorithm>SM4</SSEAlgorithm><KMSDataEncryption>AES</KMSDataEncryption>", SM4),
+        ("<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption>SM4</KMSDataEncryption>", KMS_SM4),
     ],
 )
 def test_an_oss_rule_is_read(applied: str, rule: SseRequest) -> None:
@@ -88,7 +97,7 @@ def test_an_oss_rule_is_read(applied: str, rule: SseRequest) -> None:
         (OSS, _oss(""), MalformedXml, "MalformedXML"),
         (OSS, _s3_default("<SSEAlgorithm>AES256</SSEAlgorithm>"), MalformedXml, "MalformedXML"),
         (OSS, _oss("<SSEAlgorithm>aws:kms</SSEAlgorithm>"), UnknownAlgorithm, "InvalidEncryptionAlgorithmError"),
-        (OSS, _oss("<SSEAlgorithm>SM4</SSEAlgorithm>"), UnknownAlgorithm, "InvalidEncryptionAlgorithmError"),
+        (OSS, _oss("<SSEAlgorithm>SM3</SSEAlgorithm>"), UnknownAlgorithm, "InvalidEncryptionAlgorithmError"),
         (
             OSS,
             _oss("<SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>"),
@@ -100,12 +109,6 @@ def test_an_oss_rule_is_read(applied: str, rule: SseRequest) -> None:
             _oss("<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption>AES</KMSDataEncryption>"),
             UnknownDataAlgorithm,
             "InvalidDataEncryptionAlgorithmError",
-        ),
-        (
-            OSS,
-            _oss("<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption>SM4</KMSDataEncryption>"),
-            UnsupportedFeature,
-            "NotImplemented",
         ),
     ],
 )
@@ -150,3 +153,70 @@ def test_the_shown_rules() -> None:
 @pytest.mark.parametrize("rule", [AES, KMS, KMS_K])
 def test_a_shown_rule_reads_as_itself(dialect: Dialect, rule: SseRequest) -> None:
     assert dialect.xml.parse_bucket_encryption(dialect.xml.render_bucket_encryption(rule)) == rule
+
+
+@pytest.mark.parametrize("rule", [SM4, KMS_SM4])
+def test_a_shown_rule_with_sm4_reads_as_itself(rule: SseRequest) -> None:
+    assert OSS.xml.parse_bucket_encryption(OSS.xml.render_bucket_encryption(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    "applied",
+    [
+        "<SSEAlgorithm>SM4</SSEAlgorithm>",
+        "<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption>SM4</KMSDataEncryption>",
+    ],
+)
+def test_a_rule_with_a_cipher_that_the_host_lacks_is_refused(applied: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_sm4(monkeypatch)
+
+    with pytest.raises(CipherUnavailable) as raised:
+        OSS.xml.parse_bucket_encryption(_oss(applied))
+
+    code = OSS.error_code(raised.value)
+    assert (code.code, code.status) == ("InvalidArgument", 400)
+    assert raised.value.message == "SM4 is not applicable if user is not in white list."
+
+
+INFO = b"<BucketInfo>\n <Bucket><Name>b</Name>%s<Owner><ID>1</ID></Owner></Bucket>\n</BucketInfo>"
+NONE = b"<ServerSideEncryptionRule><SSEAlgorithm>None</SSEAlgorithm></ServerSideEncryptionRule>"
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown"),
+    [
+        (None, b"<SSEAlgorithm>None</SSEAlgorithm>"),
+        (AES, b"<SSEAlgorithm>AES256</SSEAlgorithm>"),
+        (KMS_K, b"<SSEAlgorithm>KMS</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>"),
+        (KMS_SM4, b"<SSEAlgorithm>KMS</SSEAlgorithm><KMSDataEncryption>SM4</KMSDataEncryption>"),
+    ],
+)
+@pytest.mark.parametrize(
+    "own",
+    [
+        NONE,
+        b"<ServerSideEncryptionRule/>",
+        b"<ServerSideEncryptionRule></ServerSideEncryptionRule>",
+        b"<ServerSideEncryptionRule>\n<A><B/></A>\n</ServerSideEncryptionRule >",
+    ],
+)
+def test_the_description_of_a_bucket_names_our_rule(rule: SseRequest | None, shown: bytes, own: bytes) -> None:
+    ours = b"<ServerSideEncryptionRule>" + shown + b"</ServerSideEncryptionRule>"
+
+    assert OSS.xml.render_bucket_info is not None
+    assert OSS.xml.render_bucket_info(INFO % own, rule) == INFO % ours
+
+
+def test_a_description_without_a_rule_gets_one_and_further_ones_go() -> None:
+    assert OSS.xml.render_bucket_info is not None
+    described = OSS.xml.render_bucket_info(INFO % b"", None)
+
+    assert described == (INFO % b"").replace(b"</Bucket>", NONE + b"</Bucket>")
+    assert OSS.xml.render_bucket_info(INFO % (NONE + NONE), None) == INFO % NONE
+
+
+@pytest.mark.parametrize("document", [b"", b"<BucketInfo/>", b"<BucketInfo><Bucket>"])
+def test_what_describes_no_bucket_is_an_error_of_the_storage(document: bytes) -> None:
+    assert OSS.xml.render_bucket_info is not None
+    with pytest.raises(UpstreamError):
+        OSS.xml.render_bucket_info(document, None)

@@ -116,7 +116,7 @@ HEAD /b/k?objectMeta                  GET_OBJECT_META
 HEAD /b/k?objectMeta=&versionId=1     GET_OBJECT_META
 GET /b/k?objectMeta                   REFUSE
 GET /?regions                         PASS
-GET /b?bucketInfo                     PASS
+GET /b?bucketInfo                     GET_BUCKET_INFO
 GET /b?stat                           PASS
 PUT /b?cname&comp=add                 PASS
 POST /b?wormExtend&wormId=1           PASS

@@ -1,4 +1,5 @@
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from sseproxy.dialect.sse_headers import (
     shown_key_id,
 )
 from sseproxy.errors import (
+    CipherUnavailable,
     InvalidArgument,
     InvalidRequest,
     RequestError,
@@ -25,7 +27,8 @@ from sseproxy.errors import (
     UnknownDataAlgorithm,
     UnsupportedFeature,
 )
-from sseproxy.model import Algorithm
+from sseproxy.model import Algorithm, Suite
+from tests.support.ciphers import without_sm4
 
 PUT = Operation.PUT_OBJECT
 S3_SSE = "x-amz-server-side-encryption"
@@ -72,7 +75,7 @@ def test_nothing_said_is_nothing_asked_on_any_operation(dialect: Dialect) -> Non
 
 
 @BOTH
-@pytest.mark.parametrize("word", ["", "AES192", "aes256", "kms", "aes:kms", "SM4", "AES256, AES256"])
+@pytest.mark.parametrize("word", ["", "AES192", "aes256", "kms", "aes:kms", "sm4", "AES256, AES256"])
 def test_an_unknown_algorithm_is_refused_by_name(dialect: Dialect, word: str) -> None:
     name = dialect.sse.algorithm_header
 
@@ -84,7 +87,7 @@ def test_an_unknown_algorithm_is_refused_by_name(dialect: Dialect, word: str) ->
 
 def test_oss_names_the_algorithms_that_are_supported() -> None:
     assert OSS.error_code(UnknownAlgorithm()).message == (
-        "The Encryption request you specified is not valid. Supported value: AES256/KMS."
+        "The Encryption request you specified is not valid. Supported value: AES256/SM4/KMS."
     )
 
 
@@ -297,11 +300,40 @@ def test_the_right_spelling_goes_before_the_wrong_one() -> None:
     assert _parse(OSS, headers) == SseRequest(algorithm=Algorithm.AES256)
 
 
-def test_sm4_for_the_data_of_kms_objects_is_refused_rather_than_replaced() -> None:
-    with pytest.raises(UnsupportedFeature) as raised:
-        _parse(OSS, {OSS_SSE: "KMS", "x-oss-server-side-data-encryption": "SM4"})
+SM4_HEADERS = [{OSS_SSE: "SM4"}, {OSS_SSE: "KMS", "x-oss-server-side-data-encryption": "SM4"}]
 
-    assert raised.value.details == {"Header": "x-oss-server-side-data-encryption"}
+
+@pytest.mark.parametrize("headers", SM4_HEADERS, ids=["alone", "under KMS"])
+def test_sm4_is_a_cipher_of_its_own(headers: dict[str, str]) -> None:
+    algorithm = OSS.sse.algorithms[headers[OSS_SSE]]
+
+    assert _parse(OSS, headers) == SseRequest(algorithm=algorithm, suite=Suite.SM4_GCM)
+    assert render_sse(algorithm, "k", OSS.sse, suite=Suite.SM4_GCM) == headers | (
+        {f"{OSS_SSE}-key-id": "k"} if algorithm is Algorithm.KMS else {}
+    )
+
+
+@pytest.mark.parametrize("headers", SM4_HEADERS, ids=["alone", "under KMS"])
+def test_sm4_is_refused_rather_than_replaced_where_the_host_lacks_it(
+    headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_sm4(monkeypatch)
+
+    with pytest.raises(CipherUnavailable):
+        _parse(OSS, headers)
+
+
+def test_s3_has_no_word_for_sm4_and_shows_none() -> None:
+    assert render_sse(Algorithm.SM4, "k", S3.sse, suite=Suite.SM4_GCM) == {}
+    with pytest.raises(UnknownAlgorithm):
+        _parse(S3, {S3_SSE: "SM4"})
+
+
+@pytest.mark.parametrize("operation", [PUT, Operation.GET_OBJECT, Operation.UPLOAD_PART], ids=lambda op: op.name)
+def test_the_misspelled_header_can_be_overlooked_everywhere(operation: Operation) -> None:
+    deaf = replace(OSS, sse=replace(OSS.sse, are_aliases_heard=False))
+
+    assert _parse(deaf, {"X-OSS-server-side-encrpytion": "KMS"}, operation) is None
 
 
 def test_an_unknown_cipher_for_the_data_of_kms_objects_has_its_own_error() -> None:

@@ -4,7 +4,7 @@ from sseproxy.dialect.base import Dialect, SseRequest
 from sseproxy.dialect.oss import OSS
 from sseproxy.dialect.s3 import S3
 from sseproxy.errors import UnsupportedFeature
-from sseproxy.model import Algorithm, Binding, EtagMode
+from sseproxy.model import Algorithm, Binding, EtagMode, Suite
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS, EncryptionRule, decide, rule_for
 from sseproxy.settings import BucketRule, EncryptionSettings
 
@@ -94,10 +94,40 @@ def test_etags_are_md5_but_opaque_for_kms_on_s3_unless_configured(
     assert decide(requested, None, EncryptionRule(etag=configured), dialect).etag_mode is expected
 
 
-@BOTH
-def test_an_algorithm_without_a_word_in_the_dialect_is_refused(dialect: Dialect) -> None:
+def test_an_algorithm_without_a_word_in_the_dialect_is_refused() -> None:
     with pytest.raises(UnsupportedFeature):
-        decide(None, None, EncryptionRule(default_algorithm=Algorithm.SM4), dialect)
+        decide(None, None, EncryptionRule(default_algorithm=Algorithm.SM4), S3)
+
+
+KMS_SM4 = SseRequest(algorithm=Algorithm.KMS, suite=Suite.SM4_GCM)
+
+
+@pytest.mark.parametrize(
+    ("requested", "default", "configured", "expected"),
+    [
+        (None, None, Algorithm.AES256, Suite.AES_256_GCM),
+        (None, None, Algorithm.SM4, Suite.SM4_GCM),
+        (SseRequest(algorithm=Algorithm.SM4), None, Algorithm.AES256, Suite.SM4_GCM),
+        (None, SseRequest(algorithm=Algorithm.SM4), Algorithm.AES256, Suite.SM4_GCM),
+        (None, KMS_SM4, Algorithm.AES256, Suite.SM4_GCM),
+        (KMS, KMS_SM4, Algorithm.AES256, Suite.AES_256_GCM),
+        (KMS_SM4, KMS, Algorithm.SM4, Suite.SM4_GCM),
+    ],
+)
+def test_the_cipher_is_the_one_of_whoever_decides_the_algorithm(
+    requested: SseRequest | None, default: SseRequest | None, configured: Algorithm, expected: Suite
+) -> None:
+    assert decide(requested, default, EncryptionRule(default_algorithm=configured), OSS).suite is expected
+
+
+def test_sm4_runs_under_the_service_key() -> None:
+    assert decide(SseRequest(algorithm=Algorithm.SM4), None, EncryptionRule(), OSS).key_id == SERVICE_KEY_ALIAS
+
+
+def test_oss_takes_the_default_key_where_a_request_names_none_whatever_the_bucket_has() -> None:
+    assert _key(KMS, _kms("bucket"), OSS) == "alias/acs/oss"
+    assert _key(KMS, _kms("bucket"), OSS, key="configured") == "configured"
+    assert _key(None, _kms("bucket"), OSS, key="configured") == "bucket"
 
 
 def test_the_binding_is_the_configured_one() -> None:
