@@ -414,6 +414,12 @@ class KeyServiceUnavailable(KeyServiceError):
     default = "The key service is unavailable. Please try again."
 
 
+class KeyServiceBusy(KeyServiceUnavailable):
+    """The KMS answers, but takes no more requests for the moment."""
+
+    default = "Please reduce your request rate for operations involving the key service."
+
+
 class KeyNotFound(KeyServiceError):
     """No such CMK or alias."""
 
@@ -442,6 +448,12 @@ class KeyPendingImport(KeyStateRefused):
     """The CMK has no material yet, or no longer."""
 
     default = "The request was rejected because the key state is PendingImport."
+
+
+class KeyNotApplicable(KeyServiceError):
+    """The CMK is of a kind that wraps no data keys, or the KMS does not take its id."""
+
+    default = "The specified parameter KMS keyId is not valid."
 
 
 class KeyAccessRefused(KeyServiceError):

@@ -59,6 +59,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "reads_restarted": Metric(Kind.COUNTER, "Reads begun again because the object changed in between"),
         "kms_calls_total": Metric(Kind.COUNTER, "Calls of the key service", ("operation", "result")),
         "kms_seconds": Metric(Kind.HISTOGRAM, "Duration of calls of the key service", ("operation",)),
+        "key_service_attempts_total": Metric(
+            Kind.COUNTER, "Attempts of remote key services", ("provider", "operation", "result")
+        ),
         "unwrap_cache_total": Metric(Kind.COUNTER, "Look-ups of opened data keys", ("result",)),
         "frames_rejected_total": Metric(Kind.COUNTER, "Stored frames that failed their integrity check"),
         "integrity_errors_total": Metric(Kind.COUNTER, "Stored objects or records refused as damaged", ("kind",)),

@@ -69,6 +69,8 @@ def test_no_error_is_answered_by_its_branch_only_because_it_was_forgotten(
         (e.ClockSkewed, ("RequestTimeTooSkewed", 403), ("RequestTimeTooSkewed", 403)),
         (e.FrameRejected, ("InternalError", 500), ("InternalError", 500)),
         (e.KeyServiceUnavailable, ("ServiceUnavailable", 503), ("ServiceUnavailable", 503)),
+        (e.KeyServiceBusy, ("SlowDown", 503), ("ServiceUnavailable", 503)),
+        (e.KeyNotApplicable, ("KMS.InvalidKeyUsageException", 400), ("InvalidParameter", 400)),
         (e.KeyNotFound, ("KMS.NotFoundException", 400), ("KeyNotFound", 404)),
         (e.KeyDisabled, ("KMS.DisabledException", 400), ("KeyDisabled", 409)),
         (e.KeyPendingDeletion, ("KMS.KMSInvalidStateException", 400), ("KeyPendingDeletion", 409)),
