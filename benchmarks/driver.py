@@ -20,6 +20,8 @@ from sseproxy.signing.aws_v4 import sign_aws_v4
 
 _BLOCK = memoryview(bytes(256 * 1024))
 
+Pace = Callable[[int], Awaitable[None]]  # awaited with the bytes that were moved, before more are
+
 
 class RequestFailed(Exception):
     """A request of the benchmark was not answered as it must be; its numbers are worth nothing."""
@@ -61,20 +63,22 @@ class S3Load:
     async def close(self) -> None:
         await self._session.close()
 
-    async def put(self, path: str, size: int, query: str = "") -> str:
+    async def put(self, path: str, size: int, query: str = "", pace: Pace | None = None) -> str:
         """Send `size` bytes and return the ETag."""
-        async with self._send("PUT", path, query, size=size) as response:
+        async with self._send("PUT", path, query, size=size, pace=pace) as response:
             await response.read()
             self._check(response, 200)
             return response.headers.get("ETag", "")
 
-    async def get(self, path: str, size: int, byte_range: str | None = None) -> None:
+    async def get(self, path: str, size: int, byte_range: str | None = None, pace: Pace | None = None) -> None:
         """Read an object or a range and check that every byte came."""
         extra = CIMultiDict({"Range": byte_range}) if byte_range else CIMultiDict[str]()
         async with self._send("GET", path, "", extra) as response:
             received = 0
             async for chunk in response.content.iter_any():
                 received += len(chunk)
+                if pace is not None:
+                    await pace(received)
             self._check(response, 206 if byte_range else 200)
             if received != size:
                 raise RequestFailed(f"{path}: {received} bytes instead of {size}")
@@ -110,6 +114,7 @@ class S3Load:
         *,
         size: int | None = None,
         body: bytes | None = None,
+        pace: Pace | None = None,
     ) -> "aiohttp.client._RequestContextManager":
         headers = headers if headers is not None else CIMultiDict()
         length = size if size is not None else (len(body) if body is not None else None)
@@ -130,7 +135,7 @@ class S3Load:
         if length is not None:
             all_headers["Content-Length"] = str(length)
         url = URL(f"{self._endpoint}{path}{'?' + query if query else ''}", encoded=True)
-        data = _blocks(size) if size else body
+        data = _blocks(size, pace) if size else body
         return self._session.request(method, url, headers=all_headers, data=data, allow_redirects=False)
 
     @staticmethod
@@ -139,9 +144,11 @@ class S3Load:
             raise RequestFailed(f"{response.method} {response.url.path}: {response.status} instead of {expected}")
 
 
-async def _blocks(size: int) -> AsyncIterator[memoryview]:
+async def _blocks(size: int, pace: Pace | None) -> AsyncIterator[memoryview]:
     sent = 0
     while sent < size:
+        if pace is not None:
+            await pace(sent)
         block = _BLOCK[: min(len(_BLOCK), size - sent)]
         sent += len(block)
         yield block

@@ -116,7 +116,9 @@ class UpstreamSettings(Section):
     trailing_checksum: bool = Field(
         default=False, description="send streamed ciphertext as aws-chunked with a CRC32C trailer (S3)"
     )
-    connections: int = Field(default=256, ge=1, description="most connections to the store at once")
+    connections: int = Field(
+        default=2048, ge=1, description="most connections to the store at once; a request takes one or two"
+    )
     connect_timeout: Seconds = Field(default=10, description="longest wait for a connection to the store")
     read_timeout: Seconds = Field(default=60, description="longest silence of the store within a request")
 

@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager
 import uvloop
 
 from sseproxy import __version__
-from sseproxy.bootstrap.allocator import keep_freed_buffers
 from sseproxy.bootstrap.dev import DevOptions, running_dev
+from sseproxy.bootstrap.process import prepare_process
 from sseproxy.bootstrap.proxy import Addresses, running_proxy
 from sseproxy.bootstrap.telemetry import build_telemetry
 from sseproxy.settings import LoggingSettings, Settings
@@ -33,7 +33,7 @@ def serve_dev(options: DevOptions, announce: Callable[[Addresses], None]) -> Non
 async def _serve(
     proxy: AbstractAsyncContextManager[Addresses], logger: EventLogger, announce: Callable[[Addresses], None]
 ) -> None:
-    keep_freed_buffers()
+    prepare_process()
     stopped = asyncio.Event()
     async with proxy as addresses:
         _on_signals(stopped.set)
