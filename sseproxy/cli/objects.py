@@ -4,6 +4,7 @@ import typer
 
 from sseproxy.cli.objects_inspect import inspect
 from sseproxy.cli.objects_unseal import unseal
+from sseproxy.cli.objects_verify import verify
 
 app = typer.Typer(
     name="objects",
@@ -13,3 +14,4 @@ app = typer.Typer(
 )
 app.command()(inspect)
 app.command()(unseal)
+app.command()(verify)

@@ -10,10 +10,9 @@ from sseproxy.bootstrap import run_with_tools
 from sseproxy.bulk.finding import address_in
 from sseproxy.bulk.inspection import Inspection, inspect_object
 from sseproxy.cli.failures import FAILED, foreseeable_failures
+from sseproxy.cli.objects_options import Bucket, Key
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 
-Bucket = Annotated[str, typer.Option("--bucket", metavar="BUCKET", help="The bucket, by its name at the store.")]
-Key = Annotated[str, typer.Option("--key", metavar="KEY", help="The object's key.")]
 Version = Annotated[str | None, typer.Option("--version-id", metavar="ID", help="A version; absent: the present one.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of lines for people.")]
 

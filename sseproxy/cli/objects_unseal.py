@@ -10,7 +10,7 @@ import typer
 from sseproxy.bootstrap import run_with_keyring
 from sseproxy.bulk.unsealing import SealedFile, unseal_file
 from sseproxy.cli.failures import foreseeable_failures
-from sseproxy.cli.objects_inspect import Bucket, Key
+from sseproxy.cli.objects_options import Bucket, Key
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 from sseproxy.errors import ConfigurationError, EnvelopeRejected
 from sseproxy.format import decode_envelope

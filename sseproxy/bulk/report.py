@@ -1,0 +1,103 @@
+"""The report of a bulk run: JSON lines, one per object in the order of the listing. It is also what a run resumes from.
+
+Each line goes out in one write, so that a killed process leaves whole lines, or at most one that is cut off and
+removed when the run is taken up again.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from sseproxy.errors import ConfigurationError
+
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunName:
+    """What a report is about; a run is only taken up again by one of the same name."""
+
+    tool: str
+    bucket: str
+    prefix: str
+    dry_run: bool
+
+    def fields(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"tool": self.tool, "bucket": self.bucket, "prefix": self.prefix, "dry_run": self.dry_run}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What an earlier run left: when it began, the last key that everything up to which was worked on."""
+
+    began: datetime
+    last_key: str = ""
+
+
+class Report:
+    """An open report file. Every method raises `OSError`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def begin(cls, path: Path, name: RunName, now: datetime) -> Self:
+        """Begin a new report; a file that exists is an error, because it may be the only record of a run."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        try:
+            report = cls(os.open(path, flags, 0o600))
+        except FileExistsError as cause:
+            raise ConfigurationError(f"{path} exists; give another --report, or --resume to go on from it") from cause
+        report.write({"event": "begin", "time": now.isoformat(), **name.fields()})
+        return report
+
+    @classmethod
+    def resume(cls, path: Path, name: RunName, now: datetime, seen: Callable[[Line], None]) -> tuple[Self, Before]:
+        """Take up the report of an earlier run; `seen` gets its lines about objects.
+
+        Raises `ConfigurationError` where it is the report of another run.
+        """
+        lines = _lines(path)
+        first = next(lines, {})
+        if first.get("event") != "begin" or any(first.get(key) != value for key, value in name.fields().items()):
+            raise ConfigurationError(
+                f"{path} is not the report of such a run; give the same arguments, or another file"
+            )
+        last_key = ""
+        for line in lines:
+            if "outcome" in line:
+                seen(line)
+                last_key = line["key"] if "pass" not in line else last_key
+        report = cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
+        os.ftruncate(report._descriptor, _whole_size(path))
+        report.write({"event": "resume", "time": now.isoformat()})
+        return report, Before(began=datetime.fromisoformat(first["time"]), last_key=last_key)
+
+    def write(self, line: Line) -> None:
+        """Add a line."""
+        os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            for raw in file:
+                if raw.endswith(b"\n"):
+                    yield json.loads(raw)
+    except (OSError, ValueError) as cause:
+        raise ConfigurationError(f"{path} cannot be read as a report; give another --report") from cause
+
+
+def _whole_size(path: Path) -> int:
+    """Return the file's size up to the end of its last whole line."""
+    with path.open("rb") as file:
+        return sum(len(raw) for raw in file if raw.endswith(b"\n"))

@@ -1,0 +1,37 @@
+"""`sseproxy objects verify`: read everything, check every tag."""
+
+from sseproxy.bulk.verification import Verification
+from sseproxy.cli.failures import foreseeable_failures
+from sseproxy.cli.objects_options import Bucket, Concurrency, Json, Options, Prefix, ReportFile, Resume
+from sseproxy.cli.objects_run import run_job
+from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
+
+
+def verify(
+    *,
+    bucket: Bucket,
+    prefix: Prefix = "",
+    config: ConfigPlace = None,
+    data: DataPlace = None,
+    concurrency: Concurrency = 16,
+    report: ReportFile = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Read every object and check every tag: envelope, footer and its copy, all frames. Changes nothing.
+
+    Exit codes: 0 everything is as it was sealed, 1 something was tampered with or cannot be read, 2 wrong arguments or
+    configuration.
+    """
+    with foreseeable_failures():
+        place = place_of(config, data)
+    options = Options(
+        place=place,
+        bucket=bucket,
+        prefix=prefix,
+        concurrency=concurrency,
+        report=report,
+        resume=resume,
+        as_json=as_json,
+    )
+    run_job(Verification(), options)

@@ -1,0 +1,20 @@
+"""Killing a process in the midst of its work."""
+
+import subprocess
+from collections.abc import Callable
+
+
+def run_until_killed(process: "subprocess.Popen[bytes]", reached: Callable[[], bool], *, tries: int = 6_000) -> None:
+    """Kill a process with SIGKILL as soon as it has reached a point; fails where it ends or never gets there."""
+    for _ in range(tries):
+        if reached():
+            process.kill()
+            process.wait()
+            return
+        try:
+            process.wait(0.01)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"the process ended by itself with {process.returncode}")
+    process.kill()
+    raise AssertionError("the process did not get there")
