@@ -22,7 +22,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from sseproxy.dialect import DIALECTS
 from sseproxy.errors import ConfigurationError
-from sseproxy.settings import Settings
+from sseproxy.format import is_available
+from sseproxy.model import Algorithm, Suite
+from sseproxy.settings import EncryptionSettings, Settings
 
 PREFIX = "SSEPROXY_"
 _SEPARATOR = "__"
@@ -324,3 +326,14 @@ def _dialect_problems(settings: Settings) -> Iterator[str]:
     dialect = DIALECTS[settings.upstream.dialect]
     if settings.upstream.trailing_checksum and not dialect.checksum_headers:
         yield f"upstream.trailing_checksum: stores that speak {dialect.name} take no trailing checksums; unset it"
+    for key, algorithm in _default_algorithms(settings.encryption):
+        if algorithm is not None and algorithm not in dialect.sse.words:
+            yield f"{key}: {dialect.name} has no word for {algorithm.value}; choose AES256 or KMS"
+        elif algorithm is Algorithm.SM4 and not is_available(Suite.SM4_GCM):
+            yield f"{key}: this host's cryptography library has no SM4; choose AES256 or KMS"
+
+
+def _default_algorithms(settings: EncryptionSettings) -> Iterator[tuple[str, Algorithm | None]]:
+    yield "encryption.default_algorithm", settings.default_algorithm
+    for name, rule in settings.buckets.items():
+        yield f"encryption.buckets.{name}.default_algorithm", rule.default_algorithm

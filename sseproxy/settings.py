@@ -60,9 +60,7 @@ def _endpoint(value: str) -> str:
 
 def _implemented(value: Algorithm) -> Algorithm:
     if value is Algorithm.CUSTOMER:
-        raise ValueError("a customer's key comes with a request; choose AES256 or KMS")
-    if value is Algorithm.SM4:
-        raise ValueError("SM4 is not implemented; choose AES256 or KMS")
+        raise ValueError("a customer's key comes with a request; choose AES256, KMS or SM4")
     return value
 
 
@@ -179,7 +177,7 @@ class EncryptionSettings(Section):
     """How objects are sealed where the request does not say."""
 
     default_algorithm: DefaultAlgorithm = Field(
-        default=Algorithm.AES256, description="where neither request nor bucket say: AES256 or KMS"
+        default=Algorithm.AES256, description="where neither request nor bucket say: AES256, KMS, or SM4 (OSS)"
     )
     default_key_id: str | None = Field(
         default=None, description="CMK for KMS without a key id; absent: the dialect's default alias"
@@ -189,6 +187,9 @@ class EncryptionSettings(Section):
     accept_bindings: tuple[Binding, ...] = Field(default=(), description="weaker bindings that readers still accept")
     customer_keys_over_http: bool = Field(
         default=False, description="take customers' keys (SSE-C) over plain HTTP too: TLS ends before the proxy"
+    )
+    misspelled_headers: bool = Field(
+        default=True, description="hear OSS's old misspelling `…-server-side-encrpytion` too; false: overlook it"
     )
     bucket_settings_lifetime: Seconds = Field(default=30, description="how long a bucket's default may be cached")
     buckets: dict[str, BucketRule] = Field(

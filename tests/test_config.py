@@ -8,7 +8,8 @@ import pytest
 
 from sseproxy.config import load_settings
 from sseproxy.errors import ConfigurationError
-from sseproxy.model import EtagMode
+from sseproxy.model import Algorithm, EtagMode
+from tests.support.ciphers import without_sm4
 
 MINIMAL = """
 [upstream]
@@ -306,12 +307,33 @@ def test_what_the_dialect_of_the_store_cannot_do_is_refused(tmp_path: Path, monk
     ]
 
 
-def test_an_algorithm_that_is_not_implemented_is_refused(tmp_path: Path) -> None:
-    extra = '[encryption]\ndefault_algorithm = "SM4"\n[encryption.buckets.photos]\ndefault_algorithm = "SM4"\n'
+SM4 = '[encryption]\ndefault_algorithm = "SM4"\n[encryption.buckets.photos]\ndefault_algorithm = "SM4"\n'
 
-    assert _problems(_config(tmp_path, extra=extra)) == [
-        "encryption.default_algorithm: SM4 is not implemented; choose AES256 or KMS",
-        "encryption.buckets.photos.default_algorithm: SM4 is not implemented; choose AES256 or KMS",
+
+def test_sm4_is_for_oss_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _problems(_config(tmp_path, extra=SM4)) == [
+        "encryption.default_algorithm: s3 has no word for SM4; choose AES256 or KMS",
+        "encryption.buckets.photos.default_algorithm: s3 has no word for SM4; choose AES256 or KMS",
+    ]
+
+    monkeypatch.setenv("SSEPROXY_UPSTREAM__DIALECT", "oss")
+    assert load_settings(_config(tmp_path, extra=SM4)).encryption.default_algorithm is Algorithm.SM4
+
+
+def test_sm4_as_the_default_of_a_host_without_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSEPROXY_UPSTREAM__DIALECT", "oss")
+    without_sm4(monkeypatch)
+
+    assert _problems(_config(tmp_path, extra=SM4)) == [
+        "encryption.default_algorithm: this host's cryptography library has no SM4; choose AES256 or KMS",
+        "encryption.buckets.photos.default_algorithm: this host's cryptography library has no SM4; "
+        "choose AES256 or KMS",
+    ]
+
+
+def test_a_customers_key_is_no_default(tmp_path: Path) -> None:
+    assert _problems(_config(tmp_path, extra='[encryption]\ndefault_algorithm = "CUSTOMER"\n')) == [
+        "encryption.default_algorithm: a customer's key comes with a request; choose AES256, KMS or SM4",
     ]
 
 

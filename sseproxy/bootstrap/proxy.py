@@ -21,7 +21,7 @@ from sseproxy.bootstrap.adapters import (
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.listening import listening, tls_context
 from sseproxy.bootstrap.telemetry import Telemetry
-from sseproxy.dialect import DIALECTS
+from sseproxy.dialect import DIALECTS, configured_dialect
 from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
@@ -127,7 +127,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
     defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
     return {
         name: Services(
-            dialect=DIALECTS[name],
+            dialect=configured_dialect(DIALECTS[name], settings.encryption),
             upstream=upstream,
             state=state,
             keyring=keyring,

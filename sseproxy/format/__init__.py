@@ -46,7 +46,7 @@ from sseproxy.format.locate import Located, StoredRange, locate, part_range, who
 from sseproxy.format.opener import Opener
 from sseproxy.format.record import MOST_RECORD_TEXT, PartRecord, open_record, seal_record
 from sseproxy.format.segment import SegmentOpener, SegmentSealer
-from sseproxy.format.suites import KEY_LENGTHS, check_available
+from sseproxy.format.suites import KEY_LENGTHS, check_available, is_available
 
 __all__ = [
     "CUSTOMER_KEY_ID",
@@ -83,7 +83,9 @@ __all__ = [
     "decode_recovery",
     "encode_envelope",
     "encode_envelope_within",
+    "fits",
     "frames_of",
+    "is_available",
     "is_tail",
     "locate",
     "lp",

@@ -55,12 +55,19 @@ def aead_of(suite: Suite, key: bytes) -> Aead:
 
 def check_available(suite: Suite) -> None:
     """Raise `CipherUnavailable` where the host's cryptography library has no such cipher: it is never replaced."""
+    if not is_available(suite):
+        raise CipherUnavailable
+
+
+def is_available(suite: Suite) -> bool:
+    """Whether this host can seal with a suite. AES-GCM there is always, SM4 depends on how OpenSSL was built."""
     if suite is not Suite.SM4_GCM:
-        return
+        return True
     try:
         Cipher(SM4(bytes(KEY_LENGTHS[suite])), GCM(bytes(_NONCE))).encryptor()
-    except UnsupportedAlgorithm as cause:
-        raise CipherUnavailable from cause
+    except UnsupportedAlgorithm:
+        return False
+    return True
 
 
 class Sm4Gcm:

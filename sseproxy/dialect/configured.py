@@ -1,0 +1,11 @@
+"""What the configuration changes about a dialect."""
+
+from dataclasses import replace
+
+from sseproxy.dialect.base import Dialect
+from sseproxy.settings import EncryptionSettings
+
+
+def configured_dialect(dialect: Dialect, settings: EncryptionSettings) -> Dialect:
+    """Return a dialect as the configuration wants it spoken."""
+    return replace(dialect, sse=replace(dialect.sse, are_aliases_heard=settings.misspelled_headers))
