@@ -267,6 +267,7 @@ class Dialect:
     copy_onto_itself_replaces: bool = False  # metadata is replaced whatever the directive says; never an illegal copy
     copy_answers_not_modified: bool = False  # a copy whose source is not modified gives 304, else 412
     only_if_new_header: tuple[str, str] = ("If-None-Match", "*")  # a PUT with it never replaces an object
+    replaces_if_match: bool = True  # whether a PUT or copy with If-Match replaces the object that it names alone
     object_acl_header: str | None = None  # what keeps an ACL in a copy onto itself; None: a copy never keeps it
     default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404
 

@@ -159,6 +159,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
 OSS = Dialect(
     name="oss",
     only_if_new_header=("x-oss-forbid-overwrite", "true"),
+    replaces_if_match=False,
     header_prefix="x-oss-",
     sse=_VOCABULARY,
     limits=Limits(

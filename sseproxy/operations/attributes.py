@@ -140,7 +140,7 @@ async def look(services: Services, address: Address, customer_key: CustomerKey |
     """
 
     async def attempt() -> Opened | Unsealed:
-        return await open_found(services, await _head(services, address), customer_key, is_archive_shown=True)
+        return await open_found(services, await head(services, address), customer_key, is_archive_shown=True)
 
     return await settled(services, attempt)
 
@@ -149,7 +149,7 @@ async def glance(services: Services, address: Address) -> Opened | Unsealed | Cl
     """Look at an object for its ETag and size alone: one under a customer's key is not opened."""
 
     async def attempt() -> Opened | Unsealed | Closed:
-        found = await _head(services, address)
+        found = await head(services, address)
         text = found.headers.get(services.dialect.envelope_header)
         if text is not None and decode_envelope(text).algorithm is Algorithm.CUSTOMER:
             return Closed(found=found)
@@ -168,7 +168,8 @@ async def settled(services: Services, attempt: Callable[[], Awaitable[T]]) -> T:
     return await attempt()
 
 
-async def _head(services: Services, address: Address) -> Found:
+async def head(services: Services, address: Address) -> Found:
+    """HEAD an object, without opening it. Raises what the storage says where it is not there."""
     async with services.upstream.send(object_request(services, "HEAD", address)) as response:
         await expect(services, response, 200)
         return Found(address=address, headers=response.headers, stored_size=length_of(response.headers))

@@ -35,7 +35,7 @@ from sseproxy.format import (
     wrap_context,
     wrap_for_customer,
 )
-from sseproxy.model import Algorithm, Binding, CustomerKey, Layout, ObjectRef, WrapContext, WrappedKey
+from sseproxy.model import Algorithm, Binding, CustomerKey, KeyDescription, Layout, ObjectRef, WrapContext, WrappedKey
 from sseproxy.operations.kept_keys import KeptValues, wrap_digest
 from sseproxy.policy.encryption import EncryptionDecision, EncryptionRule
 from sseproxy.ports import Clock, Kms, Observer
@@ -44,7 +44,7 @@ from sseproxy.settings import CacheSettings
 T = TypeVar("T")
 
 _STRENGTH = {Binding.NONE: 0, Binding.KEY: 1, Binding.BUCKET_KEY: 2}
-_MOST_ALIASES = 1000  # whose targets are remembered
+_MOST_DESCRIPTIONS = 1000  # of CMKs, by id or alias
 
 
 class Keyring:
@@ -68,7 +68,7 @@ class Keyring:
         self._observer = observer
         lifetime_s = settings.unwrapped_key_lifetime
         self._kept: KeptValues[bytes, DataKey] = KeptValues(settings.unwrapped_keys, lifetime_s, clock)
-        self._aliases: KeptValues[str, str] = KeptValues(_MOST_ALIASES, lifetime_s, clock)
+        self._descriptions: KeptValues[str, KeyDescription] = KeptValues(_MOST_DESCRIPTIONS, lifetime_s, clock)
         self._opening: dict[bytes, asyncio.Future[DataKey]] = {}
 
     async def draw(self, decision: EncryptionDecision, ref: ObjectRef, layout: Layout) -> tuple[DataKey, Envelope]:
@@ -129,6 +129,24 @@ class Keyring:
             key = await self._opened(envelope, ref)
         key.check_commitment(envelope.commitment)
         return key
+
+    async def is_current(self, envelope: Envelope, decision: EncryptionDecision) -> bool:
+        """Whether a re-wrap for the same name would change nothing.
+
+        So it is where algorithm, binding, context and CMK are those of the decision, and the wrap names the CMK's
+        present version; never where the KMS does not show versions. Raises `KeyServiceError`s.
+        """
+        if (envelope.algorithm, envelope.binding, envelope.caller_context, envelope.bucket_key) != (
+            decision.algorithm,
+            decision.binding,
+            decision.caller_context,
+            decision.bucket_key,
+        ):
+            return False
+        target = await self._described(decision.key_id)
+        blob = envelope.wrapped_key if envelope.wrapped_kek is None else envelope.wrapped_kek
+        version = self._kms.version_of(WrappedKey(key_id=envelope.key_id, blob=blob))
+        return envelope.key_id == target.key_id and version == str(target.current_version)
 
     async def wrap_closing(self, keys: ClosingKeys, decision: EncryptionDecision, ref: ObjectRef) -> WrappedKey:
         """Wrap what completes an upload under a customer's key, for requests that come without that key.
@@ -198,7 +216,7 @@ class Keyring:
         rule = self._rule_of(ref.bucket)
         if rule.allowed_keys is None or decision.key_id in rule.allowed_keys:
             return decision.key_id
-        key_id = (await self._counted("describe", self._kms.describe(decision.key_id))).key_id
+        key_id = (await self._described(decision.key_id)).key_id
         await self._check_allowed(key_id, rule)
         return key_id
 
@@ -212,13 +230,17 @@ class Keyring:
         raise KeyAccessRefused(f"The configuration does not allow the key {key_id} in this bucket.")
 
     async def _target(self, alias: str) -> str | None:
-        known = self._aliases.get(alias)
+        try:
+            return (await self._described(alias)).key_id
+        except KeyNotFound:
+            return None
+
+    async def _described(self, name: str) -> KeyDescription:
+        """Return what the KMS says of a CMK, at most as old as opened keys may be."""
+        known = self._descriptions.get(name)
         if known is None:
-            try:
-                known = (await self._counted("describe", self._kms.describe(alias))).key_id
-            except KeyNotFound:
-                return None
-            self._aliases.put(alias, known)
+            known = await self._counted("describe", self._kms.describe(name))
+            self._descriptions.put(name, known)
         return known
 
     async def _counted(self, operation: str, call: Awaitable[T]) -> T:

@@ -4,8 +4,6 @@ The data key is wrapped anew and the object copied onto itself with the new enve
 new Last-Modified, and a new version where the bucket keeps versions: a storage changes metadata in no other way.
 """
 
-from multidict import CIMultiDict
-
 from sseproxy.errors import (
     AccessRefused,
     CustomerKeyNotApplicable,
@@ -15,18 +13,13 @@ from sseproxy.errors import (
 )
 from sseproxy.exchange import Request, Response
 from sseproxy.model import Algorithm, ObjectRef
-from sseproxy.operations.attributes import Closed, Found, Opened, Overwritten, glance, pinned, settled
-from sseproxy.operations.backend import Address, address_of, refusal
+from sseproxy.operations.attributes import Closed, Found, Opened, glance, settled
+from sseproxy.operations.backend import Address, address_of
 from sseproxy.operations.context import Services
-from sseproxy.operations.copy_source import copy_source_header
+from sseproxy.operations.in_place import replace_envelope
 from sseproxy.operations.passthrough import verified_document
-from sseproxy.operations.plan import add_envelope
-from sseproxy.operations.system_metadata import is_metadata
 from sseproxy.policy.encryption import EncryptionDecision, decide, rule_for
-from sseproxy.ports import UpstreamRequest, UpstreamResponse
 
-_MOST_DOCUMENT = 256 * 1024  # bytes of the storage's answer
-_KEPT = ("storage-class", "website-redirect-location")  # behind the dialect's prefix; a copy would drop them
 _LOCKED = ("object-lock-mode", "object-lock-legal-hold")
 _NOT_SEALED = "Only objects that are encrypted with SSE-S3 or SSE-KMS can be updated."
 _OLD_VERSION = "Only the current version of an object can be updated here: the storage would make it the current one."
@@ -49,24 +42,7 @@ async def _update(services: Services, address: Address, decision: EncryptionDeci
     opened = await _updatable(services, address)
     ref = ObjectRef(address.ref.bucket, address.ref.key)
     envelope = await services.keyring.rewrap(opened.key, opened.envelope, decision, ref)
-    headers = _metadata(services, opened.found)
-    add_envelope(services.dialect, headers, envelope)
-    # Both conditions name the bytes that the envelope was read from, so that it never lands on others.
-    headers[services.dialect.header("copy-source-if-match")] = f'"{opened.found.backend_etag}"'
-    headers["If-Match"] = f'"{opened.found.backend_etag}"'
-    copy = UpstreamRequest(
-        method="PUT", bucket=ref.bucket, raw_key=address.raw_key, headers=headers, body=b"", content_length=0
-    )
-    async with services.upstream.send(copy) as response:
-        if response.status == 412:
-            raise Overwritten
-        await _check(services, response)
-
-
-async def _check(services: Services, response: UpstreamResponse) -> None:
-    if response.status != 200:
-        raise await refusal(services, response)
-    services.dialect.xml.parse_copied(await response.read(_MOST_DOCUMENT))  # raises for an error under 200
+    await replace_envelope(services, opened.found, envelope)
 
 
 async def _updatable(services: Services, address: Address) -> Opened:
@@ -90,18 +66,3 @@ async def _check_current(services: Services, address: Address, found: Found) -> 
     name = services.dialect.header("version-id")
     if current.found.headers.get(name) != found.headers.get(name):
         raise UnsupportedFeature(_OLD_VERSION)
-
-
-def _metadata(services: Services, found: Found) -> CIMultiDict[str]:
-    """Return everything that the object says of itself, to be said again; tags stay by themselves."""
-    dialect = services.dialect
-    headers: CIMultiDict[str] = CIMultiDict()
-    for name, value in found.headers.items():
-        if is_metadata(name, dialect.meta_prefix) and name.lower() != dialect.envelope_header:
-            headers.add(name, value)
-    for name in _KEPT:
-        if dialect.header(name) in found.headers:
-            headers[dialect.header(name)] = found.headers[dialect.header(name)]
-    headers[dialect.header("metadata-directive")] = "REPLACE"
-    headers[dialect.header("copy-source")] = copy_source_header(pinned(services, found))
-    return headers

@@ -49,12 +49,13 @@ class FakeObserver:
 
 
 class FakeKms:
-    """A KMS in memory: every alias and id is a key of its own, made of its name."""
+    """A KMS in memory: every alias and id is a key of its own, made of its name; `versions` are the present ones."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.unknown: set[str] = set()
         self.disabled: set[str] = set()
+        self.versions: dict[str, int] = {}
         self._drawn = 0
 
     async def generate(self, key_id: str, context: WrapContext, *, length: int = 32) -> tuple[bytes, WrappedKey]:
@@ -66,31 +67,37 @@ class FakeKms:
         self.calls += 1
         if key_id in self.unknown:
             raise KeyNotFound
+        if key_id in self.disabled:
+            raise KeyDisabled
         nonce = self.calls.to_bytes(12, "big")
-        return WrappedKey(key_id=key_id, blob=nonce + self._cipher(key_id).encrypt(nonce, key, context.aad))
+        version = bytes([self.versions.get(key_id, 1)])
+        sealed = self._cipher(key_id, version).encrypt(nonce, key, context.aad)
+        return WrappedKey(key_id=key_id, blob=version + nonce + sealed)
 
     async def unwrap(self, wrapped: WrappedKey, context: WrapContext) -> bytes:
         self.calls += 1
         if wrapped.key_id in self.disabled:
             raise KeyDisabled
+        version, nonce, sealed = wrapped.blob[:1], wrapped.blob[1:13], wrapped.blob[13:]
         try:
-            return self._cipher(wrapped.key_id).decrypt(wrapped.blob[:12], wrapped.blob[12:], context.aad)
+            return self._cipher(wrapped.key_id, version).decrypt(nonce, sealed, context.aad)
         except InvalidTag as cause:
             raise WrappedKeyRejected from cause
 
     async def describe(self, key_id: str) -> KeyDescription:
         if key_id in self.unknown:
             raise KeyNotFound
-        return KeyDescription(key_id=key_id, state="Enabled", origin="test", current_version=1)
+        version = self.versions.get(key_id, 1)
+        return KeyDescription(key_id=key_id, state="Enabled", origin="test", current_version=version)
 
     def version_of(self, wrapped: WrappedKey) -> str | None:
-        return "1"
+        return str(wrapped.blob[0])
 
     async def healthy(self) -> None:
         """Always."""
 
-    def _cipher(self, key_id: str) -> AESGCM:
-        return AESGCM(key_id.encode().ljust(32, b".")[:32])
+    def _cipher(self, key_id: str, version: bytes) -> AESGCM:
+        return AESGCM((version + key_id.encode()).ljust(32, b".")[:32])
 
 
 @dataclass

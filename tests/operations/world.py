@@ -121,6 +121,13 @@ class World:
         meta = {name: value for name, value in headers.items() if name.lower().startswith(self.dialect.meta_prefix)}
         await self.seed(key, body, meta)
 
+    async def copy_past_the_proxy(self, key: str, bucket: str) -> None:
+        """Let the storage copy an object with its metadata into another bucket, as a backup tool does."""
+        headers = CIMultiDict({self.name("copy-source"): f"/bucket/{key}"})
+        request = UpstreamRequest(method="PUT", bucket=bucket, raw_key=key, headers=headers, body=b"")
+        async with self.storage.send(request) as response:
+            assert response.status == 200, response.status
+
     async def _past_the_proxy(
         self, method: str, key: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[CIMultiDict[str], bytes]:
