@@ -80,4 +80,7 @@ class Tally:
             "bytes": self.size,
             "problems": self.problems,
             "outcomes": {name: share.objects for name, share in sorted(self.outcomes.items())},
+            "groups": {
+                name: {"objects": share.objects, "bytes": share.size} for name, share in sorted(self.groups.items())
+            },
         }

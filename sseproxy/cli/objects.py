@@ -3,6 +3,7 @@
 import typer
 
 from sseproxy.cli.objects_inspect import inspect
+from sseproxy.cli.objects_inventory import inventory
 from sseproxy.cli.objects_unseal import unseal
 from sseproxy.cli.objects_verify import verify
 
@@ -15,3 +16,4 @@ app = typer.Typer(
 app.command()(inspect)
 app.command()(unseal)
 app.command()(verify)
+app.command()(inventory)

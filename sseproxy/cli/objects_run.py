@@ -55,8 +55,8 @@ class _Sink:
         self.bar.listed(count, all_of_them=all_of_them)
 
 
-def run_job(job: Job, options: Options, seen: Seen | None = None) -> None:
-    """Run a tool, show its summary and end with its exit code: 0, or 1 where there were problems.
+def run_job(job: Job, options: Options, seen: Seen | None = None) -> Tally:
+    """Run a tool and show its summary; `finish_job` then ends the command.
 
     `seen` gets every line about an object, also those of the run that is resumed.
     """
@@ -68,7 +68,12 @@ def run_job(job: Job, options: Options, seen: Seen | None = None) -> None:
             if sink.report is not None:
                 sink.report.write({"event": "end", "time": _now().isoformat(), **sink.tally.document()})
     _show(job, options, sink.tally, notes)
-    if sink.tally.problems:
+    return sink.tally
+
+
+def finish_job(tally: Tally) -> None:
+    """End the command with its exit code: 0, or 1 where there were problems."""
+    if tally.problems:
         raise typer.Exit(FAILED)
 
 

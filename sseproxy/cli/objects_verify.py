@@ -3,7 +3,7 @@
 from sseproxy.bulk.verification import Verification
 from sseproxy.cli.failures import foreseeable_failures
 from sseproxy.cli.objects_options import Bucket, Concurrency, Json, Options, Prefix, ReportFile, Resume
-from sseproxy.cli.objects_run import run_job
+from sseproxy.cli.objects_run import finish_job, run_job
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 
 
@@ -34,4 +34,4 @@ def verify(
         resume=resume,
         as_json=as_json,
     )
-    run_job(Verification(), options)
+    finish_job(run_job(Verification(), options))

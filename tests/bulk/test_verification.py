@@ -71,7 +71,7 @@ def test_all_is_well_with_code_0_and_the_summary_is_json_on_demand(place: Place)
     assert (done.code, done.err) == (0, "")
     assert done.document == {
         "tool": "verify", "bucket": place.bucket, "prefix": "a/", "dry_run": False, "objects": 2, "bytes": len(BIG),
-        "problems": 0, "outcomes": {"verified": 2}, "notes": [],
+        "problems": 0, "outcomes": {"verified": 2}, "groups": {}, "notes": [],
     }  # fmt: skip
 
 
