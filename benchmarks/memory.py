@@ -51,6 +51,7 @@ def main() -> None:
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     text = _table(results)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "memory.md").write_text(text)
     (arguments.out / "memory.json").write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
     print(text)
