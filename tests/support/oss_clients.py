@@ -1,0 +1,47 @@
+"""Unmodified OSS clients for a server, and what they make of its error answers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import alibabacloud_oss_v2 as oss_v2
+import oss2
+import pytest
+
+from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Server
+
+Refusal = tuple[int, str, str]
+"""Status, code and message."""
+
+
+def oss2_bucket(server: Server, name: str) -> Any:
+    """Return an oss2 bucket, signed with V4."""
+    return oss2.Bucket(oss2.AuthV4(ACCESS_KEY, SECRET_KEY), server.url, name, region=REGION)
+
+
+def v2_client(server: Server) -> Any:
+    """Return a client of alibabacloud-oss-v2 that tries once."""
+    config = oss_v2.config.load_default()
+    config.credentials_provider = oss_v2.credentials.StaticCredentialsProvider(ACCESS_KEY, SECRET_KEY)
+    config.region = REGION
+    config.endpoint = server.url
+    config.use_path_style = True
+    config.retry_max_attempts = 1
+    return oss_v2.Client(config)
+
+
+def oss2_refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> Refusal:
+    """Return what oss2 understood of a refusal; it has to be one of its typed errors of the service."""
+    with pytest.raises(oss2.exceptions.ServerError) as raised:
+        call(*arguments, **named)
+    assert raised.value.request_id
+    return raised.value.status, raised.value.code, raised.value.message
+
+
+def v2_refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> Refusal:
+    """Return what alibabacloud-oss-v2 understood of a refusal; it has to be its error of the service."""
+    with pytest.raises(oss_v2.exceptions.OperationError) as raised:
+        call(*arguments, **named)
+    cause = raised.value.unwrap()
+    assert isinstance(cause, oss_v2.exceptions.ServiceError)
+    assert cause.request_id
+    return cause.status_code, cause.code, cause.message
