@@ -53,6 +53,11 @@ class ChecksumAlgorithm(Enum):
     CRC64NVME = "CRC64NVME"
     SHA1 = "SHA1"
     SHA256 = "SHA256"
+    SHA512 = "SHA512"
+    MD5 = "MD5"
+    XXHASH64 = "XXHASH64"
+    XXHASH3 = "XXHASH3"
+    XXHASH128 = "XXHASH128"
 
 
 class ChecksumType(Enum):

@@ -40,6 +40,7 @@ class Operation(Enum):
     COMPLETE_UPLOAD = auto()
     ABORT_UPLOAD = auto()
     LIST_PARTS = auto()
+    GET_OBJECT_ATTRIBUTES = auto()
     UPDATE_ENCRYPTION = auto()  # S3: PUT ?encryption of an object
     PASS = auto()  # relayed byte for byte
     REFUSE = auto()  # would show or store ciphertext as if it were plaintext
@@ -160,6 +161,38 @@ class PartsPage:
     checksum_type: ChecksumType | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPart:
+    """A part of an object as GetObjectAttributes shows it."""
+
+    number: int
+    plaintext_size: int
+    checksum: Checksum | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsOfObject:
+    """The parts of an object that was uploaded in parts: their count, and a page of them where there is one."""
+
+    count: int
+    marker: int = 0
+    next_marker: int = 0
+    most: int = 0  # 0: nothing but the count is told
+    truncated: bool = False
+    parts: Sequence[ListedPart] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributesView:
+    """What GetObjectAttributes tells; None for what was not asked for, or is not there."""
+
+    etag: str | None = None  # without quotes
+    checksum: Checksum | None = None
+    parts: PartsOfObject | None = None
+    storage_class: str | None = None
+    size: int | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class ListedEntry:
     """An object in a backend's listing. Setting `size`, `etag` and `checksum` changes what `render_listing` shows."""
@@ -229,6 +262,7 @@ class XmlShapes:
     # ^ the storage's GetBucketInfo with our rule; None: the dialect has no such document
     render_delete: Callable[[Sequence[str]], bytes]  # DeleteObjects towards the backend, quiet
     parse_copied_part: Callable[[bytes], str] | None = None
+    render_attributes: Callable[[AttributesView], bytes] | None = None  # GetObjectAttributes, where there is one
     parse_object_encryption: Callable[[bytes], SseRequest] | None = None  # UpdateObjectEncryption, where there is one
 
 

@@ -65,6 +65,7 @@ _VOCABULARY = SseVocabulary(
         Operation.LIST_PARTS,
         Operation.GET_OBJECT,
         Operation.HEAD_OBJECT,
+        Operation.GET_OBJECT_ATTRIBUTES,
     }),
     default_key_alias="alias/aws/s3",
     prefix=_SSE,

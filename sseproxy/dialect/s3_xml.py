@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 
 from sseproxy.dialect import xml_listings, xml_shapes
 from sseproxy.dialect.base import SseRequest, XmlShapes
+from sseproxy.dialect.xml_attributes import render_attributes
 from sseproxy.dialect.xml_reading import child, children, parse_xml, text_of
 from sseproxy.dialect.xml_shapes import Manner
 from sseproxy.dialect.xml_writing import document_of, element, group, optional
@@ -115,5 +116,6 @@ S3_XML = XmlShapes(
     parse_bucket_encryption=parse_bucket_encryption,
     render_bucket_encryption=render_bucket_encryption,
     render_delete=partial(xml_shapes.render_delete, _MANNER),
+    render_attributes=partial(render_attributes, _MANNER),
     parse_object_encryption=parse_object_encryption,
 )

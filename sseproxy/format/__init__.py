@@ -21,6 +21,7 @@ from sseproxy.format.footer import (
     TAIL_READ,
     Tail,
     closing,
+    fits,
     is_tail,
     open_footer,
     open_footer_copy,

@@ -46,6 +46,11 @@ CHECKSUMS: Final = Codes(
         3: ChecksumAlgorithm.CRC64NVME,
         4: ChecksumAlgorithm.SHA1,
         5: ChecksumAlgorithm.SHA256,
+        6: ChecksumAlgorithm.SHA512,
+        7: ChecksumAlgorithm.MD5,
+        8: ChecksumAlgorithm.XXHASH64,
+        9: ChecksumAlgorithm.XXHASH3,
+        10: ChecksumAlgorithm.XXHASH128,
     },
 )
 CHECKSUM_TYPES: Final = Codes("Checksum type", {1: ChecksumType.FULL_OBJECT, 2: ChecksumType.COMPOSITE})
@@ -56,5 +61,10 @@ CHECKSUM_WIDTHS: Final[Mapping[ChecksumAlgorithm, int]] = MappingProxyType(
         ChecksumAlgorithm.CRC64NVME: 8,
         ChecksumAlgorithm.SHA1: 20,
         ChecksumAlgorithm.SHA256: 32,
+        ChecksumAlgorithm.SHA512: 64,
+        ChecksumAlgorithm.MD5: 16,
+        ChecksumAlgorithm.XXHASH64: 8,
+        ChecksumAlgorithm.XXHASH3: 8,
+        ChecksumAlgorithm.XXHASH128: 16,
     }
 )

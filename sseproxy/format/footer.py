@@ -15,6 +15,7 @@ from sseproxy.format.attributes import (
     Attributes,
     check_attributes,
     pack_attributes,
+    table_length,
     unpack_attributes,
 )
 from sseproxy.format.envelope import Envelope, recovery_bytes
@@ -110,6 +111,15 @@ def closing(
         recovery = b""
     footer, tail = _seal(key, packed, len(recovery))
     return [*_padding(spare - len(recovery)), recovery, footer + tail]
+
+
+def fits(attributes: Attributes) -> bool:
+    """Whether table and footer fit the object's stored size: parts' checksums of 64 bytes do not always."""
+    if table_length(attributes) > MOST_TABLE:
+        return False
+    segments = sum(segment_stored_size(entry.plaintext_size) for entry in attributes.segments)
+    closing_length = _NONCE + len(pack_attributes(attributes)) + TAG + TAIL
+    return segments + closing_length <= layout.stored_size(attributes.plaintext_size)
 
 
 def open_footer(key: DataKey, envelope: Envelope, footer: bytes, tail: bytes, *, stored_size: int | None) -> Attributes:

@@ -22,6 +22,7 @@ from sseproxy.errors import (
     MalformedTrailer,
     UnsupportedFeature,
 )
+from sseproxy.exchange import Request
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType
 from sseproxy.wire.digests import parse_checksum
 from sseproxy.wire.headers import parse_tokens
@@ -32,6 +33,7 @@ _ANNOUNCED_ONLY = (
 )
 _NOT_VALUES = frozenset({"mode", "type", "algorithm"})  # x-amz-checksum-… headers that carry no checksum
 _MOST_CRC64 = 2**64 - 1
+_MOST_DIGITS = 40  # of a number that is read at all; more takes long, or is refused by `int`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,23 @@ def read_assertions(dialect: Dialect, headers: Mapping[str, str], length: int | 
         checksum=checksum,
         trailing=trailing,
     )
+
+
+def requested_algorithm(dialect: Dialect, request: Request) -> ChecksumAlgorithm | None:
+    """Return the algorithm that a request asks the checksum to be computed with (S3 dossier §4.2, §4.3).
+
+    Raises `InvalidRequest` for one that does not exist.
+    """
+    name = request.headers.get(dialect.header("checksum-algorithm")) if dialect.checksum_headers else None
+    if name is None:
+        return None
+    try:
+        return ChecksumAlgorithm(name.upper())
+    except ValueError:
+        raise InvalidRequest(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            f"[{', '.join(algorithm.value for algorithm in ChecksumAlgorithm)}]"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +145,7 @@ def _read_crc64(name: str | None, headers: Mapping[str, str]) -> int | None:
     text = headers.get(name) if name is not None else None
     if name is None or text is None:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) > _MOST_CRC64:
+    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS or int(text) > _MOST_CRC64:
         raise InvalidArgument(ArgumentName=name, ArgumentValue=text)
     return int(text)
 
@@ -159,8 +178,9 @@ def _algorithm(header: str, prefix: str) -> ChecksumAlgorithm:
         raise UnsupportedFeature(Header=header.lower()) from cause
 
 
-def _checksum(algorithm: ChecksumAlgorithm, text: str) -> Checksum:
-    return Checksum(algorithm=algorithm, type=ChecksumType.FULL_OBJECT, value=parse_checksum(algorithm, text))
+def _checksum(algorithm: ChecksumAlgorithm, text: str, *, trailing: bool = False) -> Checksum:
+    value = parse_checksum(algorithm, text, trailing=trailing)
+    return Checksum(algorithm=algorithm, type=ChecksumType.FULL_OBJECT, value=value)
 
 
 def _read_trailer(algorithm: ChecksumAlgorithm | None, trailers: Mapping[str, str]) -> Checksum | None:
@@ -169,4 +189,4 @@ def _read_trailer(algorithm: ChecksumAlgorithm | None, trailers: Mapping[str, st
     text = trailers.get(f"x-amz-checksum-{algorithm.value.lower()}")
     if text is None:
         raise MalformedTrailer
-    return _checksum(algorithm, text)
+    return _checksum(algorithm, text, trailing=True)

@@ -5,14 +5,14 @@ from concurrent.futures import Executor
 
 from sseproxy.errors import IncompleteBody
 from sseproxy.exchange import Request
-from sseproxy.model import ChecksumAlgorithm
+from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType
 from sseproxy.operations.assertions import Assertions, BodyFacts, check, read_assertions
 from sseproxy.operations.context import Services
 from sseproxy.operations.pump import BackgroundDigests
 from sseproxy.stage import Buffer
 from sseproxy.wire.digests import Digests
 
-_SLOW = frozenset({ChecksumAlgorithm.SHA1, ChecksumAlgorithm.SHA256})
+_SLOW = frozenset({ChecksumAlgorithm.SHA1, ChecksumAlgorithm.SHA256, ChecksumAlgorithm.SHA512, ChecksumAlgorithm.MD5})
 
 
 def _no_trailers() -> Mapping[str, str]:
@@ -23,7 +23,7 @@ class BodyCheck:
     """Measures one body. `add` every buffer in order, then ask `verified` before anything is committed.
 
     CRC-64/XZ is always computed; MD5 where `md5` says so or the client sent one; `algorithms` are computed beside
-    the client's own checksum.
+    the client's own checksum. `kept` becomes the object's checksum where the client sent none.
     """
 
     def __init__(
@@ -33,10 +33,12 @@ class BodyCheck:
         *,
         md5: bool,
         algorithms: Iterable[ChecksumAlgorithm] = (),
+        kept: ChecksumAlgorithm | None = None,
         trailers: Callable[[], Mapping[str, str]] = _no_trailers,
     ) -> None:
-        own = {assertions.algorithm} if assertions.algorithm is not None else set()
+        own = {algorithm for algorithm in (assertions.algorithm, kept) if algorithm is not None}
         self._algorithms = frozenset(algorithms) | own
+        self._kept = kept
         self._md5 = md5 or assertions.content_md5 is not None
         digests = Digests(md5=self._md5, crc64=True, algorithms=self._algorithms)
         quick = not self._md5 and not self._algorithms & _SLOW
@@ -62,7 +64,7 @@ class BodyCheck:
             checksum=None,
             checksums={algorithm: digests.checksum(algorithm) for algorithm in self._algorithms},
         )
-        checksum = check(self._assertions, facts, self._trailers())
+        checksum = check(self._assertions, facts, self._trailers()) or self._own(facts)
         return BodyFacts(
             plaintext_size=facts.plaintext_size,
             crc64=facts.crc64,
@@ -70,6 +72,11 @@ class BodyCheck:
             checksum=checksum,
             checksums=facts.checksums,
         )
+
+    def _own(self, facts: BodyFacts) -> Checksum | None:
+        if self._kept is None:
+            return None
+        return Checksum(algorithm=self._kept, type=ChecksumType.FULL_OBJECT, value=facts.checksums[self._kept])
 
 
 def check_of_request(

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 
 from sseproxy.dialect.base import CompletedPart, CompletedUpload
 from sseproxy.errors import (
+    ChecksumMismatch,
     CustomerKeyNeeded,
     CustomerKeyNotApplicable,
     InvalidRequest,
@@ -184,10 +185,15 @@ def _check_asserted_checksums(services: Services, request: Request, attributes: 
         if text is None:
             continue
         known = _known(attributes, algorithm)
-        if known is not None and parse_checksum(algorithm, text.partition("-")[0]) != known:
-            raise UpstreamAnswered(
-                400, "BadDigest", f"The {algorithm.value.lower()} you specified did not match the calculated checksum."
+        if known is None:
+            expected = attributes.checksum.algorithm.value.lower() if attributes.checksum is not None else "null"
+            raise InvalidRequest(
+                f"Checksum Type mismatch occurred, expected checksum Type: {expected}, "
+                f"actual checksum Type: {algorithm.value.lower()}"
             )
+        value, _, count = text.partition("-")
+        if parse_checksum(algorithm, value) != known or count not in {"", str(attributes.part_count)}:
+            raise ChecksumMismatch(f"The {algorithm.value} you specified did not match the calculated checksum.")
 
 
 def _known(attributes: Attributes, algorithm: ChecksumAlgorithm) -> bytes | None:

@@ -4,12 +4,13 @@ Pure functions: records in, a plan out. Rules: docs/format.md, "Multipart"; S3 d
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import md5
 from itertools import pairwise
 
 from sseproxy.dialect.base import CompletedPart
 from sseproxy.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, MalformedXml
-from sseproxy.format import Attributes, PartRecord, SegmentEntry
+from sseproxy.format import Attributes, PartRecord, SegmentEntry, fits
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, EtagMode, Layout
 from sseproxy.operations.uploads import Upload
 from sseproxy.wire.digests import CRC64_XZ, composite, crc_combine, parse_checksum
@@ -89,7 +90,7 @@ def attributes_of(upload: Upload, chosen: Sequence[PartRecord]) -> Attributes:
         )
         for record in chosen
     )
-    return Attributes(
+    attributes = Attributes(
         layout=Layout.MULTIPART,
         plaintext_size=sum(record.plaintext_size for record in chosen),
         segments=segments,
@@ -99,6 +100,9 @@ def attributes_of(upload: Upload, chosen: Sequence[PartRecord]) -> Attributes:
         checksum=checksum,
         crc64nvme=_crc64nvme(chosen),
     )
+    if fits(attributes):
+        return attributes
+    return replace(attributes, segments=tuple(replace(entry, checksum=b"") for entry in segments))
 
 
 def checksum_of(upload: Upload, chosen: Sequence[PartRecord]) -> Checksum | None:

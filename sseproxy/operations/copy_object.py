@@ -11,10 +11,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from sseproxy.errors import FooterRejected, InvalidArgument, InvalidRequest
 from sseproxy.exchange import Request, Response
 from sseproxy.format import Attributes
-from sseproxy.model import EtagMode, ObjectRef
+from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, ObjectRef
 from sseproxy.operations.acls import canned_acl_of
 from sseproxy.operations.answers import digest_headers, shown_checksum, sse_headers
-from sseproxy.operations.assertions import Assertions
+from sseproxy.operations.assertions import Assertions, requested_algorithm
 from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, glance, look, pinned, settled
 from sseproxy.operations.backend import Address, address_of, backend_query, refusal
 from sseproxy.operations.body_check import BodyCheck
@@ -71,8 +71,9 @@ async def _copy(services: Services, request: Request) -> Response:
     )
     if onto_itself and dialect.object_acl_header is not None:
         await _keep_acl(services, plan, subject, dialect.object_acl_header)
-    if not isinstance(subject, Opened):
-        return await _answer(services, plan, None, await _streamed(services, plan, subject))
+    algorithm = requested_algorithm(dialect, request)
+    if not isinstance(subject, Opened) or _needs_checksum(subject, algorithm):
+        return await _answer(services, plan, None, await _streamed(services, plan, subject, algorithm))
     if subject.envelope.suite is plan.decision.suite:
         return await _answer(services, plan, subject.attributes, await _rewrapped(services, plan, subject))
     await _copy_tags(services, plan, subject)
@@ -176,8 +177,18 @@ async def _copy_tags(services: Services, plan: Plan, source: Opened | Unsealed) 
             plan.headers[dialect.header("tagging")] = tags
 
 
-async def _streamed(services: Services, plan: Plan, source: Unsealed) -> CIMultiDictProxy[str]:
-    """Seal an object that is not, on its way through the proxy."""
+def _needs_checksum(source: Opened, algorithm: ChecksumAlgorithm | None) -> bool:
+    """Whether the copy is to have a checksum that the source has not: over all its bytes, of this algorithm."""
+    if algorithm is None or source.attributes is None:
+        return False
+    present = shown_checksum(source.attributes)
+    return present is None or (present.algorithm, present.type) != (algorithm, ChecksumType.FULL_OBJECT)
+
+
+async def _streamed(
+    services: Services, plan: Plan, source: Opened | Unsealed, algorithm: ChecksumAlgorithm | None
+) -> CIMultiDictProxy[str]:
+    """Seal an object on its way through the proxy: one that is not sealed, or for another checksum."""
     dialect = services.dialect
     check_size(dialect, source.size)
     await _copy_tags(services, plan, source)
@@ -186,6 +197,7 @@ async def _streamed(services: Services, plan: Plan, source: Unsealed) -> CIMulti
         services.digest_pool,
         md5=plan.decision.etag_mode is EtagMode.MD5,
         algorithms=own_checksums(services),
+        kept=algorithm,
     )
     stored = await store(services, plan, await source_body(services, source), source.size, check)
     return stored.headers

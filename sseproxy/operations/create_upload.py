@@ -7,6 +7,7 @@ from sseproxy.errors import InvalidRequest, UpstreamError
 from sseproxy.exchange import Request, Response
 from sseproxy.model import ChecksumAlgorithm, ChecksumType, CustomerKey, Layout
 from sseproxy.operations.answers import sse_headers
+from sseproxy.operations.assertions import requested_algorithm
 from sseproxy.operations.backend import address_of, expect
 from sseproxy.operations.context import Services
 from sseproxy.operations.deciding import decide_for, object_headers
@@ -57,22 +58,15 @@ def requested_checksum(dialect: Dialect, request: Request) -> tuple[ChecksumAlgo
     """Return the checksum that an upload is created with (S3 dossier §4.1, §4.3). Raises `InvalidRequest`."""
     if not dialect.checksum_headers:
         return None, None
-    name = request.headers.get(dialect.header("checksum-algorithm"))
+    algorithm = requested_algorithm(dialect, request)
     kind = request.headers.get(dialect.header("checksum-type"))
-    if name is None:
-        if kind is not None:
-            raise InvalidRequest(
-                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
-            )
-        return None, None
-    try:
-        algorithm = ChecksumAlgorithm(name.upper())
-    except ValueError:
+    if algorithm is not None:
+        return algorithm, _type_of(algorithm, kind)
+    if kind is not None:
         raise InvalidRequest(
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-            "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
-        ) from None
-    return algorithm, _type_of(algorithm, kind)
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+        )
+    return None, None
 
 
 def _type_of(algorithm: ChecksumAlgorithm, kind: str | None) -> ChecksumType:

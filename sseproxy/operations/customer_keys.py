@@ -16,7 +16,7 @@ from sseproxy.exchange import Request
 from sseproxy.model import CustomerKey
 from sseproxy.operations.context import Services
 
-_READS = frozenset({Operation.GET_OBJECT, Operation.HEAD_OBJECT})
+_READS = frozenset({Operation.GET_OBJECT, Operation.HEAD_OBJECT, Operation.GET_OBJECT_ATTRIBUTES})
 _NOT_SECURE = (
     "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection."
 )

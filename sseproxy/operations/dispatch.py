@@ -29,6 +29,7 @@ from sseproxy.operations.get_object import get_object
 from sseproxy.operations.head_object import get_object_meta, head_object
 from sseproxy.operations.list_objects import list_objects
 from sseproxy.operations.list_parts import list_parts
+from sseproxy.operations.object_attributes import get_object_attributes
 from sseproxy.operations.passthrough import pass_on
 from sseproxy.operations.put_object import put_object
 from sseproxy.operations.update_encryption import update_encryption
@@ -73,6 +74,7 @@ HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
         Operation.COMPLETE_UPLOAD: complete_upload,
         Operation.ABORT_UPLOAD: abort_upload,
         Operation.LIST_PARTS: list_parts,
+        Operation.GET_OBJECT_ATTRIBUTES: get_object_attributes,
         Operation.UPDATE_ENCRYPTION: update_encryption,
         Operation.PASS: pass_on,
         Operation.REFUSE: refuse,

@@ -6,7 +6,9 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Protocol
 
+import xxhash
 from awscrt import checksums as crt
 from fastcrc import crc32 as fast_crc32
 from fastcrc import crc64 as fast_crc64
@@ -43,6 +45,27 @@ _WIDTHS: Mapping[ChecksumAlgorithm, int] = MappingProxyType(
         ChecksumAlgorithm.CRC64NVME: 8,
         ChecksumAlgorithm.SHA1: 20,
         ChecksumAlgorithm.SHA256: 32,
+        ChecksumAlgorithm.SHA512: 64,
+        ChecksumAlgorithm.MD5: 16,
+        ChecksumAlgorithm.XXHASH64: 8,
+        ChecksumAlgorithm.XXHASH3: 8,
+        ChecksumAlgorithm.XXHASH128: 16,
+    }
+)
+
+
+class _Hash(Protocol):
+    def update(self, data: Buffer, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+# Canonical (big-endian) digests, seed 0, as S3 wants them.
+_HASHES: Mapping[ChecksumAlgorithm, Callable[[], _Hash]] = MappingProxyType(
+    {
+        ChecksumAlgorithm.XXHASH64: xxhash.xxh64,
+        ChecksumAlgorithm.XXHASH3: xxhash.xxh3_64,
+        ChecksumAlgorithm.XXHASH128: xxhash.xxh3_128,
     }
 )
 
@@ -55,8 +78,8 @@ class Digests:
 
     def __init__(self, *, md5: bool, crc64: bool, algorithms: frozenset[ChecksumAlgorithm] = frozenset()) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
-        self._hashes = {
-            algorithm: hashlib.new(algorithm.value.lower(), usedforsecurity=False)
+        self._hashes: dict[ChecksumAlgorithm, _Hash] = {
+            algorithm: _HASHES[algorithm]() if algorithm in _HASHES else _hashlib(algorithm)
             for algorithm in algorithms
             if algorithm not in _CRCS
         }
@@ -90,6 +113,10 @@ class Digests:
         if algorithm in self._crcs:
             return self._crcs[algorithm].to_bytes(_WIDTHS[algorithm], "big")
         return self._hashes[algorithm].digest()
+
+
+def _hashlib(algorithm: ChecksumAlgorithm) -> _Hash:
+    return hashlib.new(algorithm.value.lower(), usedforsecurity=False)
 
 
 def digest_of(algorithm: ChecksumAlgorithm, data: Buffer) -> bytes:

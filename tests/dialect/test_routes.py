@@ -100,7 +100,7 @@ GET /b?list-type=2&metadata=true      REFUSE
 GET /b?events=s3%3AObjectCreated%3A*&prefix=  REFUSE
 GET /b/k?retention                    PASS
 PUT /b/k?legal-hold                   PASS
-GET /b/k?attributes                   REFUSE
+GET /b/k?attributes                   GET_OBJECT_ATTRIBUTES
 GET /b/k?torrent                      REFUSE
 GET /b/k?annotation                   REFUSE
 PUT /b/k?annotation                   REFUSE

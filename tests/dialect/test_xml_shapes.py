@@ -126,7 +126,7 @@ def test_complete_keeps_the_checksums_of_the_parts() -> None:
 def test_a_checksum_that_cannot_be_checked_is_refused() -> None:
     document = (
         b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>a</ETag>"
-        b"<ChecksumXXHASH3>x</ChecksumXXHASH3></Part></CompleteMultipartUpload>"
+        b"<ChecksumCRC16>x</ChecksumCRC16></Part></CompleteMultipartUpload>"
     )
 
     with pytest.raises(UnsupportedFeature):

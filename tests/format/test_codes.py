@@ -41,6 +41,7 @@ def test_the_numbers_are_those_of_the_specification() -> None:
     assert BINDINGS.number(Binding.NONE) == 3
     assert LAYOUTS.number(Layout.MULTIPART) == 2
     assert CHECKSUMS.number(ChecksumAlgorithm.SHA256) == 5
+    assert CHECKSUMS.number(ChecksumAlgorithm.XXHASH128) == 10
     assert CHECKSUM_TYPES.number(ChecksumType.COMPOSITE) == 2
 
 

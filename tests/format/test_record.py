@@ -35,7 +35,7 @@ LARGEST = PartRecord(
     md5=b"\xff" * 16,
     crc64=2**64 - 1,
     crc64nvme=2**64 - 1,
-    checksum=Checksum(algorithm=ChecksumAlgorithm.SHA256, type=ChecksumType.COMPOSITE, value=b"\xff" * 32),
+    checksum=Checksum(algorithm=ChecksumAlgorithm.SHA512, type=ChecksumType.COMPOSITE, value=b"\xff" * 64),
     backend_etag="e" * 128,
     kept=True,
     etag="c" * 64,
@@ -81,7 +81,7 @@ def test_the_text_may_stand_in_an_object_key(record: PartRecord) -> None:
 def test_the_largest_state_key_stays_within_the_limit_of_a_key() -> None:
     folder = f"uploads/{'0' * 64}/parts/"
 
-    assert len(seal_record(KEY, LARGEST, **PLACE)) == 515
+    assert len(seal_record(KEY, LARGEST, **PLACE)) == 558
     assert len(folder) + MOST_RECORD_TEXT <= 1_024 - 340  # what a configured prefix may take
 
 
