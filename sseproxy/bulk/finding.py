@@ -1,6 +1,6 @@
 """Finding objects: the listing of a bucket, and what one of its objects is."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -61,10 +61,12 @@ async def list_objects(services: Services, scope: Scope) -> AsyncGenerator[Liste
             return
 
 
-async def find(services: Services, address: Address) -> Found | None:
+async def find(services: Services, address: Address, headers: Mapping[str, str] | None = None) -> Found | None:
     """HEAD an object; None where it is not there (any more). Raises the storage's other refusals."""
+    request = object_request(services, "HEAD", address)
+    request.headers.update(headers or {})
     try:
-        async with services.upstream.send(object_request(services, "HEAD", address)) as response:
+        async with services.upstream.send(request) as response:
             await expect(services, response, 200)
             return Found(address=address, headers=response.headers, stored_size=length_of(response.headers))
     except UpstreamAnswered as error:

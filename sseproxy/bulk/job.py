@@ -19,6 +19,11 @@ class Job(Protocol):
         """The tool's name, as on the command line."""
         ...
 
+    @property
+    def uneventful(self) -> frozenset[str]:
+        """The outcomes that are not worth telling when items are looked at once more."""
+        ...
+
     async def begin(self, tools: Tools, scope: Scope) -> Sequence[str]:
         """Look whether it can be done, before anything is; return what to tell. Raises."""
         ...
@@ -38,6 +43,8 @@ class Job(Protocol):
 
 class SimpleJob:
     """A job over the present objects, with nothing before and nothing after it."""
+
+    uneventful: frozenset[str] = frozenset()
 
     async def begin(self, tools: Tools, scope: Scope) -> Sequence[str]:
         """Need nothing."""

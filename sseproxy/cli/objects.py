@@ -4,6 +4,7 @@ import typer
 
 from sseproxy.cli.objects_inspect import inspect
 from sseproxy.cli.objects_inventory import inventory
+from sseproxy.cli.objects_migrate import migrate
 from sseproxy.cli.objects_unseal import unseal
 from sseproxy.cli.objects_verify import verify
 
@@ -17,3 +18,4 @@ app.command()(inspect)
 app.command()(unseal)
 app.command()(verify)
 app.command()(inventory)
+app.command()(migrate)

@@ -13,6 +13,10 @@ Key = Annotated[str, typer.Option("--key", metavar="KEY", help="The object's key
 Prefix = Annotated[str, typer.Option("--prefix", metavar="TEXT", help="Only keys that begin with this.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, max=256, help="How many objects at once.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; nothing is changed.")]
+NobodyWrites = Annotated[
+    bool,
+    typer.Option("--nobody-writes", help="Go on where the storage cannot protect what others write meanwhile."),
+]
 ReportFile = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write a line of JSON per object into a new file.")
 ]

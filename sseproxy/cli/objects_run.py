@@ -31,6 +31,7 @@ class _Sink:
     report: Report | None
     bar: Bar
     seen: Seen
+    uneventful: frozenset[str]
     tally: Tally = field(default_factory=Tally)
     this_pass: Tally = field(default_factory=Tally)
     passes: int = 1
@@ -38,6 +39,9 @@ class _Sink:
     def add(self, outcome: Outcome) -> None:
         line = outcome.line()
         if self.passes > 1:
+            if outcome.outcome in self.uneventful:
+                self.this_pass.add(line)
+                return
             line["pass"] = self.passes
         if self.report is not None:
             self.report.write(line)
@@ -98,7 +102,7 @@ async def _run(tools: Tools, job: Job, options: Options, sink: _Sink, before: Be
 def _open_sink(job: Job, options: Options, bar: Bar, seen: Seen) -> Iterator[tuple[_Sink, Before]]:
     """Open the report, new or the one to go on from."""
     name = RunName(tool=job.name, bucket=options.bucket, prefix=options.prefix, dry_run=options.dry_run)
-    sink, before = _Sink(report=None, bar=bar, seen=seen), Before(began=_now())
+    sink, before = _Sink(report=None, bar=bar, seen=seen, uneventful=job.uneventful), Before(began=_now())
     if options.report is not None and options.resume:
         sink.report, before = Report.resume(options.report, name, _now(), sink.count)
     elif options.report is not None:

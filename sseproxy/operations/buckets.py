@@ -2,6 +2,7 @@
 
 from sseproxy.exchange import Request, Response
 from sseproxy.operations.backend import expect
+from sseproxy.operations.bucket_states import forget_bucket_state
 from sseproxy.operations.context import Services
 from sseproxy.operations.deciding import requested_encryption
 from sseproxy.operations.passthrough import passed_request, relay
@@ -21,10 +22,11 @@ async def create_bucket(services: Services, request: Request) -> Response:
 
 
 async def delete_bucket(services: Services, request: Request) -> Response:
-    """Serve DeleteBucket. Whoever creates a bucket of that name later does not inherit its default encryption."""
+    """Serve DeleteBucket. Whoever creates a bucket of that name later does not inherit what is known of it."""
     response = await relay(services, await passed_request(services, request))
     if request.bucket is not None:
         await services.bucket_defaults.delete(request.bucket)
+        await forget_bucket_state(services.state, request.bucket)
     return response
 
 

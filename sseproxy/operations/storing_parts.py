@@ -29,12 +29,26 @@ _ABORT_TIMEOUT_S = 10
 _DOCUMENT = 256 * 1024  # bytes of the storage's answers
 
 
-async def store_in_parts(services: Services, plan: Plan, body: Body, check: BodyCheck) -> StoredObject:
-    """Seal and store a body as it comes, whatever its length. Closes `body`."""
+async def store_in_parts(
+    services: Services,
+    plan: Plan,
+    body: Body,
+    check: BodyCheck,
+    *,
+    part_size: int = PART,
+    largest: int | None = None,
+) -> StoredObject:
+    """Seal and store a body as it comes, whatever its length. Closes `body`.
+
+    `part_size` is that of a part's plaintext. Raises `EntityTooLarge` for a body of more than `largest` bytes; None:
+    what the storage takes in one request, as a client may expect.
+    """
+    if largest is None:
+        largest = largest_plaintext(services.dialect.limits.largest_stored_object)
     async with aclosing(body):
         key, envelope = await services.keyring.draw(plan.decision, plan.address.ref, Layout.MULTIPART)
         upload_id = await _create(services, plan, envelope)
-        work = _Work(services, plan, key, envelope, check, upload_id)
+        work = _Work(services, plan, key, envelope, check, upload_id, part_size, largest)
         try:
             attributes = await work.send_all(body)
             answer = await work.complete()
@@ -70,13 +84,15 @@ class _Work:
     envelope: Envelope
     check: BodyCheck
     upload_id: str
+    part_size: int
+    largest: int
     entries: list[SegmentEntry] = field(default_factory=list)
     backend_etags: list[str] = field(default_factory=list)
     attributes: Attributes | None = None
 
     async def send_all(self, body: Body) -> Attributes:
         """Send part after part until the body has ended and is verified; the last one closes the object."""
-        cutter = PartCutter(body, PART)
+        cutter = PartCutter(body, self.part_size)
         while self.attributes is None:
             number = len(self.entries) + 1
             request = self._request("PUT", number, self._sealed_part(cutter, number))
@@ -115,12 +131,11 @@ class _Work:
 
     async def _sealed_part(self, cutter: PartCutter, number: int) -> Body:
         sealer = SegmentSealer(self.key, number)
-        largest = largest_plaintext(self.services.dialect.limits.largest_stored_object)
         async with aclosing(cutter.part()) as part:
             async for data in part:
                 await self.check.add(data)
-                if self.check.plaintext_size > largest:
-                    raise EntityTooLarge(MaxSizeAllowed=str(largest))
+                if self.check.plaintext_size > self.largest:
+                    raise EntityTooLarge(MaxSizeAllowed=str(self.largest))
                 for out in sealer.feed(data):
                     yield out
         if not cutter.ended:
