@@ -15,6 +15,4 @@ def build_kms(settings: EmbeddedKmsSettings, clock: Clock, *, created_on_first_u
     `created_on_first_use` are aliases that get a CMK when first asked for. Whoever builds the KMS closes it.
     """
     root_key = read_root_key(settings.root_key_file)
-    return EmbeddedKms(
-        Database(settings.database, root_key), root_key, clock, created_on_first_use=created_on_first_use
-    )
+    return EmbeddedKms(Database(settings.database, root_key), clock, created_on_first_use=created_on_first_use)

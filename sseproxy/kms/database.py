@@ -1,4 +1,4 @@
-"""The embedded KMS's SQLite file: keys, versions, aliases, grants. Key material in it is sealed under the root key."""
+"""The embedded KMS's SQLite file, open: one connection to read, one to write, and what its material is sealed under."""
 
 import sqlite3
 import time
@@ -7,45 +7,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sseproxy.errors import ConfigurationError, KeyServiceUnavailable
-from sseproxy.format.wrapping import WrapRejected, framed, unwrap, wrap
-from sseproxy.kms.root_key import RootKey
+from sseproxy.kms.material import SealingKey
+from sseproxy.kms.root_key import RootSecret
 from sseproxy.kms.rows import Rows
+from sseproxy.kms.schema import prepare_schema
 
-_SCHEMA_VERSION = 1
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 _WRITE_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 0.25  # in WAL mode a reader waits for nobody, except while the log is being recovered
 _PAUSE_S = 0.02  # between attempts to switch the journal
-_CHECK_INFO = framed(b"sseproxy/kms/v1/check")
-_CHECK = b"this database belongs to this root key"
-
-# Times are ISO 8601 in UTC. `sealed` is NULL where material was never imported, was deleted or has expired.
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
-CREATE TABLE keys (
-    key_id TEXT PRIMARY KEY, state TEXT NOT NULL, origin TEXT NOT NULL, description TEXT NOT NULL,
-    created TEXT NOT NULL, current_version INTEGER NOT NULL, deletion_due TEXT, rotation_period_s INTEGER, rotated TEXT
-) STRICT;
-CREATE TABLE versions (
-    key_id TEXT NOT NULL REFERENCES keys ON DELETE CASCADE, version INTEGER NOT NULL, sealed BLOB,
-    created TEXT NOT NULL, expires TEXT, material_hash BLOB NOT NULL, PRIMARY KEY (key_id, version)
-) STRICT;
-CREATE TABLE aliases (alias TEXT PRIMARY KEY, key_id TEXT NOT NULL REFERENCES keys ON DELETE CASCADE) STRICT;
-CREATE TABLE grants (
-    key_id TEXT NOT NULL REFERENCES keys ON DELETE CASCADE, principal TEXT NOT NULL, operation TEXT NOT NULL,
-    PRIMARY KEY (key_id, principal, operation)
-) STRICT;
-"""
 
 
 class Database:
     """An open database, with one connection to read and one to write, so that reading never waits for a writer.
 
     Raises `ConfigurationError` where the file is none of ours, is of another release, or belongs to another root
-    key; nothing is created in it then.
+    key; nothing is created in it then. `sealing_key` is what its material is sealed under.
     """
 
-    def __init__(self, path: Path, root_key: RootKey) -> None:
+    def __init__(self, path: Path, root: RootSecret) -> None:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise ConfigurationError("The embedded KMS needs SQLite 3.37 or later; this Python has an older one.")
         self._writer: sqlite3.Connection | None = None
@@ -54,7 +34,7 @@ class Database:
             path.touch(mode=0o600, exist_ok=True)  # the log beside it takes the same mode
             path.chmod(0o600)
             self._writer = _connect(path, _WRITE_TIMEOUT_S)
-            _prepare(self._writer, path, root_key)
+            self.sealing_key = _prepare(self._writer, path, root)
             self._reader = _connect(path, _READ_TIMEOUT_S)
         except (sqlite3.Error, OSError) as cause:
             self.close()
@@ -102,6 +82,7 @@ def _connect(path: Path, timeout_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")  # a CMK is on the disk before anything is wrapped under it
+    connection.execute("PRAGMA secure_delete = ON")  # deleted material is overwritten, sealed as it is
     return connection
 
 
@@ -130,21 +111,14 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, root_key: RootKey) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, root: RootSecret) -> SealingKey:
     with _transaction(connection):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if version == 0 and tables == 0:
-            _create(connection, root_key)
-        elif version != _SCHEMA_VERSION:
-            raise ConfigurationError(
-                f"The file {path} is no KMS database of this release (schema {version}, expected {_SCHEMA_VERSION})."
-            )
-    _check_root_key(connection, path, root_key)
+        sealing_key = prepare_schema(connection, path, root)
     if _write_ahead(connection) != "wal":
         raise ConfigurationError(
             f"The KMS database {path} lies on a file system without shared memory: put it on a local disk."
         )
+    return sealing_key
 
 
 def _write_ahead(connection: sqlite3.Connection) -> str:
@@ -162,22 +136,3 @@ def _write_ahead(connection: sqlite3.Connection) -> str:
             time.sleep(_PAUSE_S)
         else:
             return str(mode)
-
-
-def _create(connection: sqlite3.Connection, root_key: RootKey) -> None:
-    for statement in filter(str.strip, _SCHEMA.split(";")):
-        connection.execute(statement)
-    check = wrap(root_key.raw, _CHECK, _CHECK_INFO)
-    connection.execute("INSERT INTO meta VALUES ('root-check', ?)", (check,))
-    connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-
-
-def _check_root_key(connection: sqlite3.Connection, path: Path, root_key: RootKey) -> None:
-    row = connection.execute("SELECT value FROM meta WHERE name = 'root-check'").fetchone()
-    try:
-        unwrap(root_key.raw, row[0] if row else b"", _CHECK_INFO)
-    except WrapRejected as cause:
-        raise ConfigurationError(
-            f"The KMS database {path} does not belong to this root key: put the root key file back that it was made "
-            "with."
-        ) from cause

@@ -8,17 +8,17 @@ keeps has its own.
 import asyncio
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 from sseproxy.errors import WrappedKeyRejected
 from sseproxy.format.wrapping import WrapRejected
-from sseproxy.kms import management
+from sseproxy.kms import importing, management
 from sseproxy.kms.database import Database
-from sseproxy.kms.management import check_usable, local_name, not_found
+from sseproxy.kms.importing import Import, ImportParameters, WrappingAlgorithm, WrappingKeySpec
+from sseproxy.kms.management import as_of, check_usable, local_name, not_found, settle
 from sseproxy.kms.material import open_data_key, open_material, parse_blob, wrap_data_key
-from sseproxy.kms.root_key import RootKey
 from sseproxy.kms.rows import KeyRow, Rows
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
 from sseproxy.ports import Clock
@@ -45,11 +45,9 @@ class EmbeddedKms:
     one at a time, because another process may hold the lock.
     """
 
-    def __init__(
-        self, database: Database, root_key: RootKey, clock: Clock, *, created_on_first_use: Collection[str] = ()
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, *, created_on_first_use: Collection[str] = ()) -> None:
         self._database = database
-        self._root_key = root_key
+        self._sealing_key = database.sealing_key
         self._clock = clock
         self._created_on_first_use = frozenset(created_on_first_use)
         self._known = _Known(_NEVER)
@@ -113,14 +111,51 @@ class EmbeddedKms:
     async def create_key(self, *, description: str = "", alias: str | None = None) -> KeyDescription:
         """Create a CMK with generated material, under an alias if one is given."""
         change = partial(
-            management.create_key, root_key=self._root_key, now=self._clock.now(), description=description, alias=alias
+            management.create_key,
+            sealing_key=self._sealing_key,
+            now=self._clock.now(),
+            description=description,
+            alias=alias,
         )
         return _description(await self._change(change))
+
+    async def create_external_key(self, *, description: str = "", alias: str | None = None) -> KeyDescription:
+        """Create a CMK that waits for its material, under an alias if one is given."""
+        change = partial(management.create_external_key, now=self._clock.now(), description=description, alias=alias)
+        return _description(await self._change(change))
+
+    async def import_parameters(
+        self, key_id: str, algorithm: WrappingAlgorithm, spec: WrappingKeySpec
+    ) -> ImportParameters:
+        """Make a wrapping key for a CMK's material, good for 24 hours. Raises `InvalidArgument`."""
+        target = (await self._resolve(key_id)).key_id
+        wrapping_key = await asyncio.to_thread(importing.make_wrapping_key, spec)
+        change = partial(
+            importing.offer_import,
+            sealing_key=self._sealing_key,
+            now=self._clock.now(),
+            key_id=target,
+            algorithm=algorithm,
+            wrapping_key=wrapping_key,
+        )
+        return await self._change(change)
+
+    async def import_material(self, wanted: Import) -> KeyDescription:
+        """Put material into a CMK. Raises `InvalidArgument`."""
+        target = replace(wanted, key_id=(await self._resolve(wanted.key_id)).key_id)
+        change = partial(importing.import_material, sealing_key=self._sealing_key, now=self._clock.now(), wanted=target)
+        return _description(await self._change(change))
+
+    async def delete_material(self, key_id: str) -> KeyDescription:
+        """Take imported material away; the CMK waits for the same material then. Raises `InvalidArgument`."""
+        target = (await self._resolve(key_id)).key_id
+        return _description(await self._change(partial(importing.delete_material, key_id=target)))
 
     async def list_keys(self) -> list[KeyDescription]:
         """Return all CMKs, oldest first."""
         with self._database.reading() as rows:
-            return [_description(row) for row in rows.all_keys()]
+            standing = [as_of(row, self._clock.now()) for row in rows.all_keys()]
+        return [_description(row) for row in standing if row is not None]
 
     async def aliases_of(self, key_id: str) -> list[str]:
         """Return the aliases of a CMK."""
@@ -136,7 +171,7 @@ class EmbeddedKms:
     async def rotate(self, key_id: str) -> KeyDescription:
         """Give a CMK a new version: new wraps use it, older ones still open. Raises what its state demands."""
         target = (await self._resolve(key_id)).key_id
-        change = partial(management.rotate_key, root_key=self._root_key, now=self._clock.now(), key_id=target)
+        change = partial(management.rotate_key, sealing_key=self._sealing_key, now=self._clock.now(), key_id=target)
         return _description(await self._change(change))
 
     async def enable(self, key_id: str) -> None:
@@ -166,7 +201,10 @@ class EmbeddedKms:
         row = self._find(name)
         if row is None and local_name(name) in self._created_on_first_use:
             change = partial(
-                management.key_on_first_use, root_key=self._root_key, now=self._clock.now(), alias=local_name(name)
+                management.key_on_first_use,
+                sealing_key=self._sealing_key,
+                now=self._clock.now(),
+                alias=local_name(name),
             )
             row = await self._change(change)
         if row is None:
@@ -186,7 +224,7 @@ class EmbeddedKms:
             if row is None:
                 return None
             known.keys[key_id] = row
-        return known.keys[key_id]
+        return as_of(known.keys[key_id], self._clock.now())
 
     def _target(self, known: _Known, alias: str) -> str | None:
         if alias not in known.targets:
@@ -206,7 +244,7 @@ class EmbeddedKms:
             if sealed is None:
                 raise WrappedKeyRejected(f"The key {key_id} has no version {version}.")
             try:
-                known.material[key_id, version] = open_material(self._root_key, key_id, version, sealed)
+                known.material[key_id, version] = open_material(self._sealing_key, key_id, version, sealed)
             except WrapRejected as cause:
                 raise WrappedKeyRejected(f"The material of key {key_id} is damaged in the KMS database.") from cause
         return known.material[key_id, version]
@@ -227,6 +265,7 @@ class EmbeddedKms:
 
     def _transact(self, change: Callable[[Rows], T]) -> T:
         with self._database.writing() as rows:
+            settle(rows, self._clock.now())
             return change(rows)
 
 

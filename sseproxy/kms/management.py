@@ -7,6 +7,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sseproxy.errors import (
@@ -17,48 +18,41 @@ from sseproxy.errors import (
     KeyPendingImport,
     KeyStateRefused,
 )
-from sseproxy.kms.material import MATERIAL, material_hash, seal_material
-from sseproxy.kms.root_key import RootKey
-from sseproxy.kms.rows import KeyRow, KeyState, Origin, Rows
+from sseproxy.kms.material import MATERIAL, SealingKey, material_hash, seal_material
+from sseproxy.kms.rows import KeyRow, KeyState, Origin, Rows, VersionRow
 
 _ALIAS = re.compile(r"alias/[A-Za-z0-9/_-]{1,249}")
 _SOONEST_DELETION, _LATEST_DELETION = 7, 30  # days, as the services have it
 
 
-def create_key(rows: Rows, root_key: RootKey, now: datetime, *, description: str, alias: str | None) -> KeyRow:
+def create_key(rows: Rows, sealing_key: SealingKey, now: datetime, *, description: str, alias: str | None) -> KeyRow:
     """Create a CMK with generated material, and let `alias` name it."""
-    if alias is not None:
-        _check_alias(alias)
-    row = KeyRow(
-        key_id=str(uuid.uuid4()),
-        state=KeyState.ENABLED,
-        origin=Origin.GENERATED,
-        description=description,
-        created=now.isoformat(),
-        current_version=0,
-    )
-    rows.add_key(row)
-    _add_version(rows, root_key, now, row.key_id, 1)
-    if alias is not None:
-        rows.set_alias(alias, row.key_id)
-    return existing_key(rows, row.key_id)
+    key_id = _add_key(rows, now, KeyState.ENABLED, Origin.GENERATED, description=description, alias=alias)
+    _add_version(rows, sealing_key, now, key_id, 1)
+    return existing_key(rows, key_id)
 
 
-def key_on_first_use(rows: Rows, root_key: RootKey, now: datetime, alias: str) -> KeyRow:
+def create_external_key(rows: Rows, now: datetime, *, description: str, alias: str | None) -> KeyRow:
+    """Create a CMK that waits for its material, and let `alias` name it."""
+    key_id = _add_key(rows, now, KeyState.PENDING_IMPORT, Origin.EXTERNAL, description=description, alias=alias)
+    return existing_key(rows, key_id)
+
+
+def key_on_first_use(rows: Rows, sealing_key: SealingKey, now: datetime, alias: str) -> KeyRow:
     """Return the CMK that an alias names, created now unless another process was faster."""
     target = rows.alias_target(alias)
     if target is not None:
         return existing_key(rows, target)
-    return create_key(rows, root_key, now, description=f"created on first use of {alias}", alias=alias)
+    return create_key(rows, sealing_key, now, description=f"created on first use of {alias}", alias=alias)
 
 
-def rotate_key(rows: Rows, root_key: RootKey, now: datetime, key_id: str) -> KeyRow:
+def rotate_key(rows: Rows, sealing_key: SealingKey, now: datetime, key_id: str) -> KeyRow:
     """Give a CMK new material, which new wraps use; what was wrapped under older material still opens."""
     row = existing_key(rows, key_id)
     check_usable(row)
     if row.origin is not Origin.GENERATED:
         raise InvalidArgument("A CMK with imported material cannot be rotated.", ArgumentName="KeyId")
-    _add_version(rows, root_key, now, row.key_id, row.current_version + 1)
+    _add_version(rows, sealing_key, now, row.key_id, row.current_version + 1)
     rows.set_rotated(row.key_id, now.isoformat())
     return existing_key(rows, row.key_id)
 
@@ -97,6 +91,36 @@ def cancel_deletion(rows: Rows, key_id: str) -> None:
     _move(rows, key_id, target, from_states={KeyState.PENDING_DELETION})
 
 
+def as_of(row: KeyRow, now: datetime) -> KeyRow | None:
+    """Return a CMK as it stands at a moment, whether or not the database has heard of it yet.
+
+    Material that has expired is gone, and so is a CMK whose waiting period is over: None then.
+    """
+    if row.state is KeyState.PENDING_DELETION:
+        return None if _is_past(row.deletion_due, now) else row
+    if row.state in {KeyState.ENABLED, KeyState.DISABLED} and _is_past(row.material_expires, now):
+        return replace(row, state=KeyState.PENDING_IMPORT)
+    return row
+
+
+def settle(rows: Rows, now: datetime) -> None:
+    """Do what time has brought: delete CMKs that are due, and material and wrapping keys that have expired."""
+    for row in rows.all_keys():
+        settled = as_of(row, now)
+        if settled is None:
+            rows.delete_key(row.key_id)
+            continue
+        if _is_past(row.material_expires, now):
+            rows.set_material(row.key_id, row.current_version, None, None)
+        if settled.state is not row.state:
+            rows.set_state(row.key_id, settled.state)
+    rows.delete_imports_before(now)
+
+
+def _is_past(moment: str | None, now: datetime) -> bool:
+    return moment is not None and datetime.fromisoformat(moment) <= now
+
+
 def existing_key(rows: Rows, key_id: str) -> KeyRow:
     """Return a CMK by its id. Raises `KeyNotFound`."""
     row = rows.key(key_id)
@@ -121,7 +145,7 @@ def not_found(name: str) -> KeyNotFound:
 def check_usable(row: KeyRow) -> None:
     """Return if a CMK may wrap and unwrap, else raise what its state demands."""
     if row.state is not KeyState.ENABLED:
-        raise _refusal(row)
+        raise state_refusal(row)
 
 
 def _move(
@@ -129,11 +153,12 @@ def _move(
 ) -> None:
     row = existing_key(rows, key_id)
     if row.state not in from_states:
-        raise _refusal(row)
+        raise state_refusal(row)
     rows.set_state(row.key_id, state, due)
 
 
-def _refusal(row: KeyRow) -> KeyStateRefused:
+def state_refusal(row: KeyRow) -> KeyStateRefused:
+    """Return the error for a CMK whose state does not allow what was asked."""
     match row.state:
         case KeyState.DISABLED:
             return KeyDisabled()
@@ -145,10 +170,29 @@ def _refusal(row: KeyRow) -> KeyStateRefused:
             return KeyStateRefused("The request was rejected because the key state is Enabled.")
 
 
-def _add_version(rows: Rows, root_key: RootKey, now: datetime, key_id: str, version: int) -> None:
+def _add_key(rows: Rows, now: datetime, state: KeyState, origin: Origin, *, description: str, alias: str | None) -> str:
+    if alias is not None:
+        _check_alias(alias)
+    key_id = str(uuid.uuid4())
+    rows.add_key(
+        KeyRow(
+            key_id=key_id, state=state, origin=origin, description=description, created=now.isoformat(),
+            current_version=0,
+        )
+    )  # fmt: skip
+    if alias is not None:
+        rows.set_alias(alias, key_id)
+    return key_id
+
+
+def _add_version(rows: Rows, sealing_key: SealingKey, now: datetime, key_id: str, version: int) -> None:
     material = secrets.token_bytes(MATERIAL)
-    sealed = seal_material(root_key, key_id, version, material)
-    rows.add_version(key_id, version, sealed, now.isoformat(), material_hash(key_id, material))
+    sealed = seal_material(sealing_key, key_id, version, material)
+    hashed = material_hash(key_id, material)
+    rows.add_version(
+        key_id,
+        VersionRow(version=version, sealed=sealed, created=now.isoformat(), expires=None, material_hash=hashed),
+    )
 
 
 def _check_alias(alias: str) -> None:

@@ -1,6 +1,6 @@
 """What a CMK's material does: how it lies in the database, and how a data key is wrapped under it.
 
-    sealed material := wrap(root key, material, label, key id, version)
+    sealed material := wrap(sealing key, material, label, key id, version)
     wrapped key     := u8 1, key id[16], u32 version, wrap(material, data key, label, key id, version, context)
 
 `wrap` is that of `wrapping`; everything it names after the wrapped bytes is authenticated.
@@ -12,13 +12,25 @@ from struct import Struct
 from uuid import UUID
 
 from sseproxy.format.wrapping import WrapRejected, framed, unwrap, wrap
-from sseproxy.kms.root_key import RootKey
 from sseproxy.model import WrapContext
 
 MATERIAL = 32  # bytes of a CMK's material
 
 _HEAD = Struct(">B16sI")  # blob version, key id, key version; the wrap follows
 _BLOB_VERSION = 1
+_IMPORT = b"sseproxy/kms/v1/import"
+
+
+class SealingKey:
+    """What a KMS database holds is sealed under this key, and this key under the root key. Its `repr` shows no key."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return "SealingKey(<redacted>)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +42,24 @@ class Blob:
     wrapped: bytes
 
 
-def seal_material(root_key: RootKey, key_id: str, version: int, material: bytes) -> bytes:
+def seal_material(sealing_key: SealingKey, key_id: str, version: int, material: bytes) -> bytes:
     """Return a CMK version's material as the database keeps it."""
-    return wrap(root_key.raw, material, _material_info(key_id, version))
+    return wrap(sealing_key.raw, material, _material_info(key_id, version))
 
 
-def open_material(root_key: RootKey, key_id: str, version: int, sealed: bytes) -> bytes:
+def open_material(sealing_key: SealingKey, key_id: str, version: int, sealed: bytes) -> bytes:
     """Open what `seal_material` returned. Raises `WrapRejected`."""
-    return unwrap(root_key.raw, sealed, _material_info(key_id, version))
+    return unwrap(sealing_key.raw, sealed, _material_info(key_id, version))
+
+
+def seal_private_key(sealing_key: SealingKey, token_hash: bytes, der: bytes) -> bytes:
+    """Return the private half of an import's wrapping key as the database keeps it."""
+    return wrap(sealing_key.raw, der, framed(_IMPORT, token_hash))
+
+
+def open_private_key(sealing_key: SealingKey, token_hash: bytes, sealed: bytes) -> bytes:
+    """Open what `seal_private_key` returned. Raises `WrapRejected`."""
+    return unwrap(sealing_key.raw, sealed, framed(_IMPORT, token_hash))
 
 
 def material_hash(key_id: str, material: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The root key: a file with 32 random bytes, under which the embedded KMS seals everything else."""
+"""The root key, under which the embedded KMS seals all else: 32 random bytes, or a passphrase that gives them."""
 
 import os
 import secrets
@@ -6,11 +6,16 @@ import stat
 from itertools import pairwise
 from pathlib import Path
 
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
 from sseproxy.errors import ConfigurationError
 
 LENGTH = 32
 _LONGEST_FILE = 4 * LENGTH  # 64 hex digits and a line end fit well
 _FEWEST_VALUES = 16  # 32 random bytes have fewer different values once in far more than 2^60 draws
+_SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**17, 8, 1  # 128 MiB and some tenths of a second, once at start
+_SALT = 32
+_SHORTEST_PASSPHRASE, _FEWEST_CHARACTERS = 20, 8
 _PRINTABLE = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\r\n")
 
 
@@ -36,6 +41,49 @@ class RootKey:
     def raw(self) -> bytes:
         """The key itself: for deriving keys, nothing else."""
         return self._raw
+
+
+class Passphrase:
+    """What a root key is made of with scrypt. Its `repr` shows nothing.
+
+    Raises `ConfigurationError` where it is short or repeats itself.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        if len(text) < _SHORTEST_PASSPHRASE or len(set(text)) < _FEWEST_CHARACTERS:
+            raise ConfigurationError(
+                f"The passphrase is too weak: it needs {_SHORTEST_PASSPHRASE} characters, {_FEWEST_CHARACTERS} of them "
+                "different. Five random words or more are a good one."
+            )
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "Passphrase(<redacted>)"
+
+    def root_key(self, salt: bytes) -> RootKey:
+        """Derive the root key. Takes some tenths of a second and 128 MiB, as it is meant to."""
+        scrypt = Scrypt(salt=salt, length=LENGTH, n=_SCRYPT_N, r=_SCRYPT_R, p=_SCRYPT_P)
+        return RootKey(scrypt.derive(self._text.encode()))
+
+
+RootSecret = RootKey | Passphrase
+
+
+def new_salt() -> bytes:
+    """Return what a passphrase is derived with; lies openly in the database."""
+    return secrets.token_bytes(_SALT)
+
+
+def parse_root_key(text: str) -> RootKey:
+    """Return the root key that 64 hex digits say. Raises `ConfigurationError`."""
+    try:
+        return RootKey(bytes.fromhex(text.strip()))
+    except ValueError:
+        raise ConfigurationError(
+            f"kms.root_key holds no key: it must have {2 * LENGTH} hex digits. Make one with `openssl rand -hex 32`."
+        ) from None
 
 
 def read_root_key(path: Path) -> RootKey:

@@ -2,16 +2,20 @@
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sseproxy.errors import ConfigurationError, KeyNotFound, KeyServiceUnavailable
+from sseproxy.format.wrapping import framed, wrap
 from sseproxy.kms import build_kms
 from sseproxy.kms.database import Database
 from sseproxy.kms.embedded import EmbeddedKms
+from sseproxy.kms.material import SealingKey, open_material, seal_material
 from sseproxy.kms.root_key import RootKey, create_root_key, read_root_key
 from sseproxy.settings import EmbeddedKmsSettings
+from tests.kms.suite import CONTEXT
 from tests.support.fake_clock import FakeClock
 
 
@@ -87,11 +91,11 @@ def test_the_schema_has_a_version_and_carries_what_keys_will_need(
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     connection.close()
 
-    assert (version, mode) == ((1,), ("wal",))
-    assert tables == {"meta", "keys", "versions", "aliases", "grants"}
+    assert (version, mode) == ((2,), ("wal",))
+    assert tables == {"meta", "keys", "versions", "aliases", "grants", "imports"}
 
 
-@pytest.mark.parametrize("schema", [2, 7])
+@pytest.mark.parametrize("schema", [3, 7])
 def test_a_database_of_another_release_is_refused(
     settings: EmbeddedKmsSettings, root_key: RootKey, schema: int
 ) -> None:
@@ -170,3 +174,49 @@ def test_nothing_in_it_shows(settings: EmbeddedKmsSettings, root_key: RootKey) -
     assert repr(database) == "Database(<redacted>)"
     database.close()
     database.close()
+
+
+async def test_a_database_of_the_first_schema_is_brought_up_to_date_with_its_keys(
+    settings: EmbeddedKmsSettings, root_key: RootKey
+) -> None:
+    kms = _open(settings)
+    key_id = (await kms.create_key(alias="alias/old")).key_id
+    key, wrapped = await kms.generate(key_id, CONTEXT)
+    sealing_key = kms._database.sealing_key
+    kms.close()
+    _make_first(settings.database, root_key, sealing_key)
+
+    kms = _open(settings)
+
+    assert await kms.unwrap(wrapped, CONTEXT) == key
+    assert (await kms.describe("alias/old")).key_id == key_id
+    assert kms._database.sealing_key.raw not in {sealing_key.raw, root_key.raw}
+    kms.close()
+
+
+def test_a_database_of_the_first_schema_is_not_changed_under_another_root_key(
+    settings: EmbeddedKmsSettings, root_key: RootKey, tmp_path: Path
+) -> None:
+    database = Database(settings.database, root_key)
+    database.close()
+    _make_first(settings.database, root_key, database.sealing_key)
+    before = _content(settings.database)
+
+    with pytest.raises(ConfigurationError, match="does not belong to this root key"):
+        Database(settings.database, create_root_key(tmp_path / "other.key"))
+
+    assert _content(settings.database) == before
+
+
+def _make_first(path: Path, root_key: RootKey, sealing_key: SealingKey) -> None:
+    """Make of a database what the first schema was: material sealed under the root key itself."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for key_id, version, sealed in connection.execute("SELECT key_id, version, sealed FROM versions").fetchall():
+            material = open_material(sealing_key, key_id, version, sealed)
+            as_it_was = seal_material(SealingKey(root_key.raw), key_id, version, material)
+            connection.execute("UPDATE versions SET sealed = ? WHERE key_id = ?", (as_it_was, key_id))
+        connection.execute("DELETE FROM meta")
+        check = wrap(root_key.raw, b"this database belongs to this root key", framed(b"sseproxy/kms/v1/check"))
+        connection.execute("INSERT INTO meta VALUES ('root-check', ?)", (check,))
+        connection.execute("DROP TABLE imports")
+        connection.execute("PRAGMA user_version = 1")

@@ -4,6 +4,7 @@ import pytest
 
 from sseproxy.format.wrapping import WrapRejected
 from sseproxy.kms.material import (
+    SealingKey,
     material_hash,
     open_data_key,
     open_material,
@@ -11,10 +12,9 @@ from sseproxy.kms.material import (
     seal_material,
     wrap_data_key,
 )
-from sseproxy.kms.root_key import RootKey
 from sseproxy.model import WrapContext
 
-_ROOT = RootKey(bytes.fromhex("8f1d2e6b90a4c75342fe0b68d9137ca5e2476809bd31f5ac5e80971c62db04f3"))
+_ROOT = SealingKey(bytes.fromhex("8f1d2e6b90a4c75342fe0b68d9137ca5e2476809bd31f5ac5e80971c62db04f3"))
 _ID, _OTHER_ID = "5f0c0b9e-9a39-4c54-8a8b-2b7d5a5d0c11", "5f0c0b9e-9a39-4c54-8a8b-2b7d5a5d0c12"
 _MATERIAL = b"m" * 32
 _CONTEXT = WrapContext(aad=b"context", pairs=())

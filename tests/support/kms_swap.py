@@ -30,15 +30,22 @@ def replace_material(directory: Path) -> int:
     Returns how many were replaced.
     """
     root_key = read_root_key(directory / ROOT_KEY)
+    with closing(Database(directory / DATABASE, root_key)) as opened:
+        sealing_key = opened.sealing_key
     with closing(sqlite3.connect(directory / DATABASE)) as database, database:
         rows = database.execute("SELECT key_id, version, sealed FROM versions").fetchall()
         for key_id, version, sealed in rows:
-            old = open_material(root_key, key_id, version, sealed)  # the rows are what they are taken for
+            old = open_material(sealing_key, key_id, version, sealed)  # the rows are what they are taken for
             material = secrets.token_bytes(MATERIAL)
             assert len(old) == MATERIAL
             database.execute(
                 "UPDATE versions SET sealed = ?, material_hash = ? WHERE key_id = ? AND version = ?",
-                (seal_material(root_key, key_id, version, material), material_hash(key_id, material), key_id, version),
+                (
+                    seal_material(sealing_key, key_id, version, material),
+                    material_hash(key_id, material),
+                    key_id,
+                    version,
+                ),
             )
     return len(rows)
 
@@ -54,7 +61,7 @@ def create_key(directory: Path, alias: str) -> str:
     """Create a CMK beside running proxies and return its id."""
     root_key = read_root_key(directory / ROOT_KEY)
     with closing(Database(directory / DATABASE, root_key)) as database, database.writing() as rows:
-        return management.create_key(rows, root_key, datetime.now(UTC), description="", alias=alias).key_id
+        return management.create_key(rows, database.sealing_key, datetime.now(UTC), description="", alias=alias).key_id
 
 
 def key_ids(directory: Path) -> dict[str, str]:
