@@ -37,11 +37,11 @@ async def collect_head(body: Body, limit: int) -> tuple[list[Buffer], bool]:
     return buffers, True
 
 
-async def preceded(buffers: Sequence[Buffer], body: Body) -> Body:
-    """Return a body of the buffers and then the rest of `body`, which it closes."""
+async def preceded(buffers: list[Buffer], body: Body) -> Body:
+    """Return a body of the buffers, which it takes out of the list, and then the rest of `body`, which it closes."""
     async with aclosing(body):
-        for buffer in buffers:
-            yield buffer
+        while buffers:
+            yield buffers.pop(0)
         async for data in body:
             yield data
 

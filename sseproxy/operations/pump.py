@@ -31,7 +31,9 @@ async def pump(source: Body, stage: Stage) -> Body:
     """Pull `source` through `stage`. Closes `source` whatever happens, also when the reader goes away."""
     async with aclosing(source):
         async for data in source:
-            for out in stage.feed(data):
+            outs = stage.feed(data)
+            del data  # not held while a slow reader takes its time
+            for out in outs:
                 yield out
         for out in stage.finish():
             yield out

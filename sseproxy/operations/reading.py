@@ -82,12 +82,12 @@ async def _opened(source: Stored, opener: Opener, last: int) -> Body:
     at = source.first
     async with source.stack, aclosing(source.response.stream()) as stream:
         async for data in stream:
-            view = memoryview(data)
-            wanted = view[max(begin - at, 0) : max(last + 1 - at, 0)]
-            at += len(view)
-            if wanted:
-                for out in opener.feed(wanted):
-                    yield out
+            wanted = memoryview(data)[max(begin - at, 0) : max(last + 1 - at, 0)]
+            at += len(data)
+            outs = opener.feed(wanted) if wanted else ()
+            del data, wanted  # not held while a slow reader takes its time
+            for out in outs:
+                yield out
             if at > last and source.end - at > MOST_DRAINED:
                 return
     if not opener.is_done:

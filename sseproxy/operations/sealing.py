@@ -39,7 +39,9 @@ async def seal_segment(
     async with aclosing(body):
         async for data in body:
             await check.add(data)
-            for out in sealer.feed(data):
+            outs = sealer.feed(data)
+            del data  # not held while a slow storage takes its time
+            for out in outs:
                 yield out
     facts = await check.verified()
     for out in sealer.finish():

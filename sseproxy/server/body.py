@@ -56,7 +56,9 @@ class ClientBody:
                 if not data:
                     return
                 self.received += len(data)
-                yield data
+                held = [data]
+                del data
+                yield held.pop()  # what was given away is not held while a slow storage takes its time
         except TimeoutError as cause:
             self._has_failed = True
             raise RequestTimeout from cause

@@ -38,8 +38,10 @@ class Answer:
         """Yield the body, once. Raises `UpstreamUnavailable` when it breaks off before its announced end."""
         content = self._response.content
         try:
-            while data := await next_piece(content):
-                yield data
+            while piece := await next_piece(content):
+                held = [piece]
+                del piece
+                yield held.pop()  # what was given away is not held while a slow reader takes its time
         except TRANSPORT_ERRORS as cause:
             raise UpstreamUnavailable("The storage broke off its answer.") from cause
 

@@ -5,9 +5,9 @@ aiohttp's own ways either join everything that waits, which holds more at once a
 
 import aiohttp
 
-# aiohttp stops reading when twice as much waits, which is after two of the event loop's reads: 0.5 MiB. With a buffer
-# that is being worked on, and what was made of it, a connection whose other side is slow holds about 1 MiB.
-READ_BUFFER = 128 * 1024
+# aiohttp stops reading when twice as much waits, which is after one of the event loop's reads of 256 KiB. With what was
+# made of another one, a connection whose other side is slow holds well below 1 MiB.
+READ_BUFFER = 64 * 1024
 
 _SMALL = 64 * 1024
 
