@@ -426,6 +426,12 @@ class KeyNotFound(KeyServiceError):
     default = "The specified parameter KMS keyId is not found."
 
 
+class AliasNotFound(KeyNotFound):
+    """No CMK has this alias."""
+
+    default = "The specified alias is not found."
+
+
 class KeyStateRefused(KeyServiceError):
     """The CMK exists, but its state forbids the operation."""
 

@@ -142,6 +142,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.KeyServiceUnavailable: _code("ServiceUnavailable", 503),
     e.KeyServiceBusy: _code("ServiceUnavailable", 503),
     e.KeyNotFound: _code("KeyNotFound", 404, e.KeyNotFound.default),
+    e.AliasNotFound: _code("AliasNotFound", 404, e.AliasNotFound.default),
     e.KeyStateRefused: _code("KeyDisabled", 409),
     e.KeyDisabled: _code("KeyDisabled", 409, e.KeyDisabled.default),
     e.KeyPendingDeletion: _code("KeyPendingDeletion", 409, e.KeyPendingDeletion.default),

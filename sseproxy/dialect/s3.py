@@ -141,6 +141,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.KeyServiceUnavailable: _code("ServiceUnavailable", 503),
     e.KeyServiceBusy: _code("SlowDown", 503),
     e.KeyNotFound: _code("KMS.NotFoundException"),
+    e.AliasNotFound: _code("KMS.NotFoundException"),
     e.KeyStateRefused: _code("KMS.KMSInvalidStateException"),
     e.KeyDisabled: _code("KMS.DisabledException"),
     e.KeyPendingDeletion: _code("KMS.KMSInvalidStateException"),

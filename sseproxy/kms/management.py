@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sseproxy.errors import (
+    AliasNotFound,
     InvalidArgument,
     KeyDisabled,
     KeyNotFound,
@@ -139,7 +140,8 @@ def local_name(name: str) -> str:
 
 def not_found(name: str) -> KeyNotFound:
     """Return the error for an id or alias that is not there."""
-    return KeyNotFound(f"The key {name} does not exist.")
+    missing = AliasNotFound if name.startswith("alias/") else KeyNotFound
+    return missing(f"The key {name} does not exist.")
 
 
 def check_usable(row: KeyRow) -> None:
