@@ -14,6 +14,8 @@ from sseproxy.operations.context import Services
 from sseproxy.ports import UpstreamRequest
 from sseproxy.signing.canonical import encode_key
 
+SYMLINK = "Symlink"  # a kind of object without bytes of its own (OSS dossier §6.8)
+
 _PAGE = 1000  # keys of a listing
 _MOST_PAGE = 8 * 1024 * 1024  # bytes of a listing
 
@@ -73,6 +75,11 @@ async def find(services: Services, address: Address, headers: Mapping[str, str] 
         if error.status == 404:
             return None
         raise
+
+
+def kind_of(services: Services, found: Found) -> str:
+    """Return what kind of object the storage says it is: `Symlink`, `Appendable`, …; empty where it does not say."""
+    return found.headers.get(services.dialect.object_type_header or "", "")
 
 
 async def ends_sealed(services: Services, found: Found) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.finding import ends_sealed, find
+from sseproxy.bulk.finding import SYMLINK, ends_sealed, find, kind_of
 from sseproxy.bulk.recovery import read_recovery
 from sseproxy.errors import NoSuchKey, SseProxyError
 from sseproxy.format import Attributes, Envelope, decode_envelope, place_of, recovery_bytes
@@ -75,6 +75,7 @@ def _object(tools: Tools, found: Found) -> dict[str, Any]:
         "bucket": ref.bucket,
         "key": ref.key,
         "version_id": found.headers.get(tools.services.dialect.header("version-id")),
+        "kind": kind_of(tools.services, found) or None,
         "sealed": tools.services.dialect.envelope_header in found.headers,
         "stored_size": found.stored_size,
         "stored_etag": found.backend_etag,
@@ -84,6 +85,8 @@ def _object(tools: Tools, found: Found) -> dict[str, Any]:
 
 
 async def _without_envelope(tools: Tools, found: Found, result: Inspection) -> None:
+    if kind_of(tools.services, found) == SYMLINK:
+        return
     if await ends_sealed(tools.services, found):
         result.problems.append("The object ends like a sealed one, but its metadata was lost: see `objects repair`.")
         await _recovered(tools, found, None, result)

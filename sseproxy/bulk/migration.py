@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 
 from sseproxy.bulk.access_lists import acl_headers
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.finding import Listed, Scope, address_in, find, list_objects
+from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, find, kind_of, list_objects
 from sseproxy.bulk.guarding import Guard, find_guard, keeps_versions
 from sseproxy.bulk.job import Pass, SimpleJob
 from sseproxy.bulk.outcome import Outcome, Tally
@@ -39,7 +39,7 @@ _KEPT = (  # behind the dialect's prefix: what an object says of itself besides 
     "object-lock-legal-hold",
 )
 _NOT_PLAIN = {  # objects whose bytes cannot be replaced in place without becoming something else
-    "Symlink": "It is a symbolic link; the object that it leads to is migrated under its own key.",
+    SYMLINK: "It is a symbolic link; the object that it leads to is migrated under its own key.",
     "Appendable": "It is appendable, and could not be appended to any more: copy it through the proxy when it is done.",
 }
 _CONFLICTS = frozenset({404, 409, 412})  # somebody else wrote or deleted it meanwhile
@@ -78,9 +78,9 @@ class Migration(SimpleJob):
             return Outcome(key=item.key, outcome="gone")
         if services.dialect.envelope_header in found.headers:
             return Outcome(key=item.key, outcome="already sealed")
-        kind = found.headers.get(services.dialect.object_type_header or "", "")
+        kind = kind_of(services, found)
         if kind in _NOT_PLAIN:
-            problem = None if kind == "Symlink" else _NOT_PLAIN[kind]
+            problem = None if kind == SYMLINK else _NOT_PLAIN[kind]
             return Outcome(key=item.key, outcome=kind.lower(), problem=problem, details={"note": _NOT_PLAIN[kind]})
         if self._dry_run:
             return Outcome(key=item.key, outcome="would be sealed", size=found.stored_size)

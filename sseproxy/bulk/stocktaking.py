@@ -3,7 +3,7 @@
 from typing import Any
 
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.finding import Listed, Scope, address_in, find
+from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, find, kind_of
 from sseproxy.bulk.job import SimpleJob
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.errors import EnvelopeRejected
@@ -40,6 +40,8 @@ class Inventory(SimpleJob):
         found = await find(tools.services, address_in(scope.bucket, item.key))
         if found is None:
             return Outcome(key=item.key, outcome="gone")
+        if kind_of(tools.services, found) == SYMLINK:
+            return Outcome(key=item.key, outcome="symlink")
         stored = {
             "stored_size": found.stored_size,
             "last_modified": item.last_modified.isoformat(),

@@ -3,7 +3,7 @@
 from contextlib import aclosing
 
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.finding import Listed, Scope, address_in, ends_sealed, find
+from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, ends_sealed, find, kind_of
 from sseproxy.bulk.job import SimpleJob
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.bulk.recovery import recovery_end, recovery_in
@@ -37,6 +37,8 @@ class Verification(SimpleJob):
         found = await find(tools.services, address_in(scope.bucket, item.key))
         if found is None:
             return Outcome(key=item.key, outcome="gone")
+        if kind_of(tools.services, found) == SYMLINK:
+            return Outcome(key=item.key, outcome="symlink")
         if tools.services.dialect.envelope_header not in found.headers:
             return await self._plain(tools, item, found)
         return await _sealed(tools, item, found)

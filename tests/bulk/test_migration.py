@@ -136,6 +136,25 @@ def test_a_sealed_object_that_lost_its_metadata_is_not_sealed_again(place: Place
     assert "The bucket was not marked as sealed: see the problems." in done.out
 
 
+def test_what_others_write_through_the_proxy_meanwhile_is_never_lost(place: Place, tmp_path: Path) -> None:
+    keys = [f"k{number:03}" for number in range(60)]
+    for key in keys:
+        place.past.put_object(Bucket=place.bucket, Key=key, Body=b"old " * 1000)
+    report = tmp_path / "report"
+    process = place.tool.start("migrate", "--bucket", place.bucket, "--concurrency", "8", "--report", str(report))
+    written: dict[str, bytes] = {}
+    rounds = 0
+    while process.poll() is None and rounds < 20:  # whatever it seals, somebody may just be writing
+        rounds += 1
+        for key in keys:
+            written[key] = b"new %d" % rounds
+            place.through.put_object(Bucket=place.bucket, Key=key, Body=written[key])
+
+    assert process.wait(60) == 0
+    assert {key: place.read(key) for key in keys} == written
+    assert {line["outcome"] for line in read_report(report) if "outcome" in line} <= {"sealed", "already sealed"}
+
+
 def test_killed_three_times_everything_is_sealed_once_and_nothing_is_lost(place: Place, tmp_path: Path) -> None:
     migrate_under_kills(place, tmp_path, count=100)
 
