@@ -310,15 +310,26 @@ def _file_problems(settings: Settings) -> list[str]:
             "listen.tls_cert": (settings.listen.tls_cert, _file_problem),
             "listen.tls_key": (settings.listen.tls_key, _secret_file_problem),
             "upstream.ca_file": (settings.upstream.ca_file, _file_problem),
-            "kms.root_key_file": (settings.kms.root_key_file, _secret_file_problem),
+            **_key_files(settings),
         }
     )
     checked = ((key, path, check(path)) for key, (path, check) in files.items() if path is not None)
     problems = [f"{key}: {path} {problem}" for key, path, problem in checked if problem]
-    directory = settings.kms.database.parent
-    if not directory.is_dir():
+    if settings.kms is not None and not settings.kms.database.parent.is_dir():
+        directory = settings.kms.database.parent
         problems.append(f"kms.database: the directory {directory} does not exist; create it")
     return problems
+
+
+def _key_files(settings: Settings) -> dict[str, tuple[Path | None, Callable[[Path], str | None]]]:
+    """Return the files of key services, and how each is checked."""
+    files: dict[str, tuple[Path | None, Callable[[Path], str | None]]] = {}
+    if settings.kms is not None:
+        files["kms.root_key_file"] = (settings.kms.root_key_file, _secret_file_problem)
+    for kind, table in settings.remote_kms.tables.items():
+        for name, service in table.items():
+            files[f"remote_kms.{kind}.{name}.ca_file"] = (service.ca_file, _file_problem)
+    return files
 
 
 def _dialect_problems(settings: Settings) -> Iterator[str]:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from sseproxy.model import Algorithm, Binding, EtagMode
+from sseproxy.settings_base import Seconds, Secret, Section
+from sseproxy.settings_remote_kms import RemoteKmsSettings
 
 DialectName = Literal["s3", "oss"]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -75,12 +75,6 @@ Address = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 DefaultAlgorithm = Annotated[Algorithm, AfterValidator(_implemented)]
-
-
-class Section(BaseModel):
-    """What every section has in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class Listen(Section):
@@ -257,10 +251,18 @@ class Settings(Section):
     state: StateSettings = StateSettings()
     clients: ClientsSettings = ClientsSettings()
     encryption: EncryptionSettings = EncryptionSettings()
-    kms: EmbeddedKmsSettings
+    kms: EmbeddedKmsSettings | None = None
+    remote_kms: RemoteKmsSettings = RemoteKmsSettings()
     cache: CacheSettings = CacheSettings()
     limits: LimitsSettings = LimitsSettings()
     logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("remote_kms")
+    @classmethod
+    def _keys_have_a_place(cls, remote: RemoteKmsSettings, info: ValidationInfo) -> RemoteKmsSettings:
+        if "kms" in info.data:
+            remote.check(beside_embedded=info.data["kms"] is not None)
+        return remote
 
     @model_validator(mode="after")
     def _clients_are_known(self) -> Self:

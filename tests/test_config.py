@@ -205,7 +205,10 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_missing_sections_are_named(tmp_path: Path) -> None:
-    assert _problems(_config(tmp_path, "")) == ["upstream: is missing; set it", "kms: is missing; set it"]
+    assert _problems(_config(tmp_path, "")) == [
+        "upstream: is missing; set it",
+        "remote_kms: there is no key service; set kms.database and kms.root_key_file, or one of the tables in here",
+    ]
 
 
 def test_a_file_that_is_no_toml_is_told_with_the_line(tmp_path: Path) -> None:

@@ -22,7 +22,12 @@ REFERENCE = ROOT / "docs" / "configuration.md"
 NO_DEFAULT = object()
 
 # Tables whose keys are not fixed: how the example and the reference call them.
-INNER = {"clients.credentials": "clients.credentials[]", "encryption.buckets": "encryption.buckets.NAME"}
+INNER = {
+    "clients.credentials": "clients.credentials[]",
+    "encryption.buckets": "encryption.buckets.NAME",
+    "remote_kms.routes": "remote_kms.routes[]",
+    "remote_kms.vault": "remote_kms.vault.NAME",
+}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -78,8 +83,8 @@ def _stated(text: str) -> dict[str, Any]:
             if isinstance(value, list) and value and isinstance(value[0], dict):
                 stated[key] = value
                 collect(value[0], INNER[key] + ".")
-            elif isinstance(value, dict) and prefix == "encryption.buckets.":
-                collect(value, "encryption.buckets.NAME.")
+            elif isinstance(value, dict) and f"{prefix}NAME" in INNER.values():
+                collect(value, f"{prefix}NAME.")
             elif isinstance(value, dict) and not {"file", "env"} & set(value):
                 stated[key] = value
                 collect(value, key + ".")

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.cache.file import open_file_cache
+from sseproxy.cache.memory import MemoryCache
 from sseproxy.cache.server import open_server_cache
 from sseproxy.dialect import DIALECTS
-from sseproxy.errors import KeyServiceError, UpstreamUnavailable
+from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
 from sseproxy.kms import build_kms
 from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.operations.state_store import StateStore
@@ -44,7 +45,9 @@ class SystemClock:
 
 
 def open_kms(settings: Settings, clock: Clock) -> EmbeddedKms:
-    """Open the key service. Raises `ConfigurationError`; whoever opens it closes it."""
+    """Open the embedded KMS. Raises `ConfigurationError`; whoever opens it closes it."""
+    if settings.kms is None:
+        raise ConfigurationError("There is no embedded KMS: its keys are those of the section `kms`, which is not set.")
     aliases = {SERVICE_KEY_ALIAS, *(dialect.sse.default_key_alias for dialect in DIALECTS.values())}
     return build_kms(settings.kms, clock, created_on_first_use=aliases)
 
@@ -71,7 +74,11 @@ async def open_entry_cache(stack: AsyncExitStack, settings: Settings) -> EntryCa
     if cache.entries_url is not None:
         server = open_server_cache(cache.entries_url.get_secret_value(), int(cache.entries_lifetime))
         return await stack.enter_async_context(server)
-    path = cache.entries_file or settings.kms.database.with_name(_ENTRIES_FILE)
+    path = cache.entries_file
+    if path is None and settings.kms is not None:
+        path = settings.kms.database.with_name(_ENTRIES_FILE)
+    if path is None:
+        return MemoryCache(cache.entries)
     return await stack.enter_async_context(open_file_cache(path, cache.entries))
 
 

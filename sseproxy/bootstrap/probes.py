@@ -1,6 +1,6 @@
 """Asking storage and key service whether they work, without serving."""
 
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 
 import uvloop
 
@@ -12,6 +12,7 @@ from sseproxy.bootstrap.adapters import (
     other_keys,
     unreachable,
 )
+from sseproxy.bootstrap.key_services import open_key_services
 from sseproxy.bootstrap.listening import tls_context
 from sseproxy.bootstrap.telemetry import build_telemetry
 from sseproxy.errors import KeyServiceError, SseProxyError, UpstreamUnavailable
@@ -36,7 +37,7 @@ async def _probe(settings: Settings) -> dict[str, str | None]:
     clock = SystemClock()
     telemetry = build_telemetry(settings.logging)
     async with AsyncExitStack() as stack:
-        kms = stack.enter_context(closing(open_kms(settings, clock)))
+        kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer))
         upstreams = await open_upstreams(stack, settings, {settings.upstream.dialect}, clock, telemetry.observer)
         status, storage = await _storage_problem(upstreams[settings.upstream.dialect], settings)
         keys = await _key_problem(kms)

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,10 +19,11 @@ from sseproxy.bootstrap.adapters import (
     unreachable,
 )
 from sseproxy.bootstrap.failures import StartFailed
+from sseproxy.bootstrap.key_services import open_key_services
 from sseproxy.bootstrap.listening import listening, tls_context
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.dialect import DIALECTS, configured_dialect
-from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
+from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable, UpstreamUnavailable
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
@@ -59,7 +60,7 @@ async def running_proxy(
     clock = SystemClock()
     tls = tls_context(settings.listen)
     async with AsyncExitStack() as stack:
-        kms = stack.enter_context(closing(open_kms(settings, clock)))
+        kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer))
         upstreams = await open_upstreams(
             stack, settings, dialects or {settings.upstream.dialect}, clock, telemetry.observer
         )
@@ -107,6 +108,8 @@ async def _open_state(state: StateStore, settings: Settings) -> None:
         await state.open_key()
     except UpstreamUnavailable as cause:
         raise StartFailed(unreachable(settings, cause)) from cause
+    except KeyServiceUnavailable as cause:
+        raise StartFailed(cause.message) from cause
     except KeyServiceError as cause:
         raise ConfigurationError(other_keys(settings, cause)) from cause
 

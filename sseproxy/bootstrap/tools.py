@@ -22,6 +22,7 @@ from sseproxy.bootstrap.adapters import (
 from sseproxy.bootstrap.dev import DevOptions, dev_settings
 from sseproxy.bootstrap.dev_store import reaching_store
 from sseproxy.bootstrap.failures import StartFailed
+from sseproxy.bootstrap.key_services import open_key_services
 from sseproxy.bootstrap.proxy import build_services
 from sseproxy.bootstrap.telemetry import build_telemetry
 from sseproxy.bulk.context import Tools
@@ -65,8 +66,8 @@ def run_with_keyring(place: Place, work: Callable[[Keyring], Awaitable[T]]) -> T
 
     async def run() -> T:
         clock = SystemClock()
-        with closing(open_kms(settings, clock)) as kms:
-            observer = build_telemetry(_QUIET).observer
+        observer = build_telemetry(_QUIET).observer
+        async with open_key_services(settings, clock, observer) as kms:
             return await work(Keyring(kms, settings.cache, lambda _bucket: rule, clock=clock, observer=observer))
 
     return uvloop.run(run())
@@ -101,7 +102,7 @@ async def _open_tools(settings: Settings) -> AsyncGenerator[Tools, None]:
     telemetry = build_telemetry(_QUIET)
     name = settings.upstream.dialect
     async with AsyncExitStack() as stack:
-        kms = stack.enter_context(closing(open_kms(settings, clock)))
+        kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer))
         upstreams = await open_upstreams(stack, settings, {name}, clock, telemetry.observer)
         state = build_state(settings, upstreams, kms)
         await _check_state(state, settings)
@@ -121,7 +122,7 @@ async def _open_tools(settings: Settings) -> AsyncGenerator[Tools, None]:
 
 def _check_database(settings: Settings) -> None:
     """Refuse to begin a new key database: whoever works on sealed objects has one."""
-    if not settings.kms.database.exists():
+    if settings.kms is not None and not settings.kms.database.exists():
         raise ConfigurationError(
             f"The key database {settings.kms.database} does not exist: name the proxy's own in kms.database."
         )

@@ -12,16 +12,28 @@ SETTINGS = Settings.model_validate(
         "clients": {"credentials": [{"access_key": "app", "secret_key": "app-secret"}]},
         "encryption": {"buckets": {"photos": {"etag": "opaque"}}},
         "kms": {"database": "k", "root_key_file": "r"},
+        "remote_kms": {
+            "default": "embedded",
+            "routes": [{"keys": "team-*", "provider": "one"}],
+            "vault": {"one": {"address": "https://v", "token": "vault-tok"}},
+        },
     }
 )  # fmt: skip
+
+TABLES = {"clients.credentials", "encryption.buckets", "remote_kms.routes", "remote_kms.vault"}
 
 
 def test_every_setting_is_shown_and_no_secret() -> None:
     lines = list(show_settings(SETTINGS))
 
-    names = {line.replace("[0]", "[]").replace(".photos.", ".NAME.").split(" ")[0] for line in lines}
-    assert names == {key for key, _ in every_setting()} - {"clients.credentials", "encryption.buckets"}
-    assert not any(secret in line for line in lines for secret in ("upstream-secret", "app-secret", "tok-en"))
+    names = {
+        line.replace("[0]", "[]").replace(".photos.", ".NAME.").replace(".one.", ".NAME.").split(" ")[0]
+        for line in lines
+    }
+    assert names == {key for key, _ in every_setting()} - TABLES
+    assert not any(
+        secret in line for line in lines for secret in ("upstream-secret", "app-secret", "tok-en", "vault-tok")
+    )
     assert "upstream.secret_key = [redacted]" in lines
     assert "clients.credentials[0].secret_key = [redacted]" in lines
 

@@ -1,0 +1,62 @@
+"""Settings to key services: the embedded one, remote ones with their connections, and what leads to each."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+
+from sseproxy.bootstrap.adapters import open_kms
+from sseproxy.kms.http import Http, open_session
+from sseproxy.kms.resilience import Endurance, ResilientKms
+from sseproxy.kms.routing import RoutedKms, Way
+from sseproxy.kms.vault import VaultKms
+from sseproxy.kms.vault_login import VaultLogin
+from sseproxy.ports import Clock, Kms, Observer
+from sseproxy.settings import Settings
+from sseproxy.settings_remote_kms import EMBEDDED, KeyServiceSettings, VaultKmsSettings
+
+
+@asynccontextmanager
+async def open_key_services(settings: Settings, clock: Clock, observer: Observer) -> AsyncGenerator[Kms, None]:
+    """Open all key services as one. Nothing is asked before it is needed. Raises `ConfigurationError`."""
+    async with AsyncExitStack() as stack:
+        services: dict[str, Kms] = {}
+        if settings.kms is not None:
+            services[EMBEDDED] = stack.enter_context(closing(open_kms(settings, clock)))
+        for name, service in settings.remote_kms.providers.items():
+            services[name] = await stack.enter_async_context(open_key_service(name, service, clock, observer))
+        yield _routed(settings, services)
+
+
+@asynccontextmanager
+async def open_key_service(
+    name: str, settings: KeyServiceSettings, clock: Clock, observer: Observer
+) -> AsyncGenerator[ResilientKms, None]:
+    """Open a remote key service with its connections. Raises `ConfigurationError` for an unusable CA file."""
+    async with open_session(settings.ca_file, settings.connections) as session:
+        kms = _build(Http(session, f"the key service {name}"), settings, clock)
+        endurance = Endurance(
+            timeout_s=settings.timeout,
+            attempts=settings.attempts,
+            breaker_failures=settings.breaker_failures,
+            breaker_pause_s=settings.breaker_pause,
+        )
+        yield ResilientKms(name, kms, endurance, clock=clock, observer=observer)
+
+
+def _build(http: Http, settings: KeyServiceSettings, clock: Clock) -> Kms:
+    match settings:
+        case VaultKmsSettings():
+            return VaultKms(http, settings, VaultLogin(http, settings, clock))
+        case _:
+            raise TypeError(f"{type(settings).__name__} has no adapter")
+
+
+def _routed(settings: Settings, services: dict[str, Kms]) -> Kms:
+    remote = settings.remote_kms
+    if list(services) == [EMBEDDED] and remote.service_key is None:
+        return services[EMBEDDED]
+    return RoutedKms(
+        services,
+        [Way(route.keys, route.provider) for route in remote.routes],
+        default=remote.default or next(iter(services)),
+        service_key=remote.service_key,
+    )

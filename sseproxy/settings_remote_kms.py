@@ -1,0 +1,130 @@
+"""Settings of the key services outside of this process, and of which CMK lives in which (docs/kms-providers.md)."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from sseproxy.settings_base import Seconds, Secret, Section
+
+EMBEDDED = "embedded"  # how routes name the KMS of the section `kms`
+
+
+def _service_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError("this is not the URL of a key service; write for example https://vault.example.com:8200")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("the URL of a key service has scheme, host and port only")
+    return value.rstrip("/")
+
+
+def _path(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", value):
+        raise ValueError("a mount is the path between /v1/ and the operation, without slashes at its ends")
+    return value
+
+
+ServiceUrl = Annotated[str, AfterValidator(_service_url)]
+MountPath = Annotated[str, AfterValidator(_path)]
+
+
+class KeyServiceSettings(Section):
+    """What every remote key service has."""
+
+    timeout: Seconds = Field(default=5, description="longest time for a call, its repetitions included")
+    attempts: int = Field(default=3, ge=1, le=10, description="how often a call is tried at most")
+    connections: int = Field(default=64, ge=1, description="most connections to it at once")
+    breaker_failures: int = Field(
+        default=5, ge=0, description="failed calls, one after the other, before it is left alone; 0: never"
+    )
+    breaker_pause: Seconds = Field(default=5, description="how long it is left alone before it is tried again")
+    ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed its certificate")
+
+
+class VaultKmsSettings(KeyServiceSettings):
+    """The transit engine of a HashiCorp Vault or OpenBao server."""
+
+    address: ServiceUrl = Field(description="URL of the server, e.g. https://vault.example.com:8200")
+    mount: MountPath = Field(default="transit", description="where the transit engine is mounted")
+    namespace: str = Field(default="", pattern=r"^[!-~]*$", description="namespace of mount and login; empty: none")
+    login: Literal["token", "approle", "kubernetes"] = Field(default="token", description="how the proxy logs in")
+    login_mount: MountPath | None = Field(default=None, description="where the method is mounted; absent: its own name")
+    token: Secret | None = Field(default=None, description="login `token`: the token; it is renewed while it can be")
+    token_file: Path | None = Field(
+        default=None, description="login `token`: a file with the token instead, read again when it changes"
+    )
+    role_id: str | None = Field(default=None, min_length=1, description="login `approle`: the role")
+    secret_id: Secret | None = Field(default=None, description="login `approle`: its secret id")
+    role: str | None = Field(default=None, min_length=1, description="login `kubernetes`: the role")
+    jwt_file: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+        description="login `kubernetes`: the service account's token",
+    )
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        if self.login == "token" and (self.token is None) == (self.token_file is None):
+            raise ValueError("the login `token` needs one of token and token_file")
+        if self.login == "approle" and (self.role_id is None or self.secret_id is None):
+            raise ValueError("the login `approle` needs role_id and secret_id")
+        if self.login == "kubernetes" and self.role is None:
+            raise ValueError("the login `kubernetes` needs a role")
+        return self
+
+
+class Route(Section):
+    """Which CMKs a key service has."""
+
+    keys: str = Field(min_length=1, description="pattern of ids and aliases: `*` any characters, `?` any one")
+    provider: str = Field(min_length=1, description="the key service's name; `embedded` is that of the section `kms`")
+
+
+class RemoteKmsSettings(Section):
+    """Key services outside of this process, and which CMK lives in which."""
+
+    default: str | None = Field(
+        default=None, description="the key service of ids that no route matches; needed where there are several"
+    )
+    service_key: str | None = Field(
+        default=None, min_length=1, description="CMK of AES256 and the state bucket; absent: the embedded KMS has one"
+    )
+    routes: tuple[Route, ...] = Field(default=(), description="the first one that matches counts")
+    vault: dict[str, VaultKmsSettings] = Field(
+        default_factory=dict, description="HashiCorp Vault and OpenBao servers, by name"
+    )
+
+    @property
+    def tables(self) -> Mapping[str, Mapping[str, KeyServiceSettings]]:
+        """The key services by kind and name."""
+        return {"vault": self.vault}
+
+    @property
+    def providers(self) -> dict[str, KeyServiceSettings]:
+        """The key services by name alone."""
+        return {name: settings for table in self.tables.values() for name, settings in table.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all of them, one that is there twice as well."""
+        return [name for table in self.tables.values() for name in table]
+
+    def check(self, *, beside_embedded: bool) -> None:
+        """Return if every CMK has one place. Raises `ValueError`."""
+        names = [*([EMBEDDED] if beside_embedded else []), *self.names]
+        if not names:
+            raise ValueError(
+                "there is no key service; set kms.database and kms.root_key_file, or one of the tables in here"
+            )
+        if len(set(names)) != len(names):
+            raise ValueError(f"two key services have the same name; rename one of {', '.join(sorted(names))}")
+        for what, name in [("default", self.default), *(("a route", route.provider) for route in self.routes)]:
+            if name is not None and name not in names:
+                raise ValueError(f"{what} names the key service {name!r}, which is not there; correct it")
+        if self.default is None and len(names) > 1:
+            raise ValueError("there are several key services; name the one of ids that no route matches in default")
+        if self.service_key is None and (self.default or names[0]) != EMBEDDED:
+            raise ValueError("service_key is missing; name the CMK that AES256 runs under")
