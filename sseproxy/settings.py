@@ -179,6 +179,16 @@ class EncryptionSettings(Section):
     etag: EtagMode | None = Field(default=None, description="absent: md5, but opaque for aws:kms on S3")
     binding: Binding = Field(default=Binding.BUCKET_KEY, description="the names a new object's key is bound to")
     accept_bindings: tuple[Binding, ...] = Field(default=(), description="weaker bindings that readers still accept")
+    bucket_keys: tuple[DefaultAlgorithm, ...] = Field(
+        default=(Algorithm.KMS,),
+        description="algorithms that save KMS calls by a key per bucket where the request does not say; []: none",
+    )
+    bucket_key_lifetime: int = Field(
+        default=24 * 60 * 60, ge=60, description="how long a bucket key seals new objects (it opens for ever)"
+    )
+    bucket_key_objects: int = Field(
+        default=1_000_000, ge=1, description="most objects that one process seals under a bucket key"
+    )
     customer_keys_over_http: bool = Field(
         default=False, description="take customers' keys (SSE-C) over plain HTTP too: TLS ends before the proxy"
     )

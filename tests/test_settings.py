@@ -1,5 +1,6 @@
 """The settings' own rules, and that example and reference tell the truth about them."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def _toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value) if isinstance(value, str | list) else str(value)
 
 
 # ---- the example and the reference ----

@@ -14,6 +14,9 @@ from sseproxy.dialect import DIALECTS
 from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
 from sseproxy.kms import build_kms
 from sseproxy.kms.embedded import EmbeddedKms
+from sseproxy.operations.counted_kms import CountedKms
+from sseproxy.operations.kek_records import KekRecords
+from sseproxy.operations.keks import KekLimits, Keks
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.ports import Clock, EntryCache, Kms, Observer, Upstream
@@ -80,6 +83,13 @@ async def open_entry_cache(stack: AsyncExitStack, settings: Settings) -> EntryCa
     if path is None:
         return MemoryCache(cache.entries)
     return await stack.enter_async_context(open_file_cache(path, cache.entries))
+
+
+def build_keks(settings: Settings, kms: Kms, records: KekRecords, clock: Clock, observer: Observer) -> Keks:
+    """Return the bucket keys of this process."""
+    limits = KekLimits(settings.encryption.bucket_key_lifetime, settings.encryption.bucket_key_objects)
+    counted = CountedKms(kms, clock, observer)
+    return Keks(counted, records, limits, settings.cache, clock=clock, observer=observer)
 
 
 def unreachable(settings: Settings, error: UpstreamUnavailable) -> str:

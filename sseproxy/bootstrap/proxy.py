@@ -11,9 +11,9 @@ from functools import partial
 from sseproxy.bootstrap.adapters import (
     Adapters,
     SystemClock,
+    build_keks,
     build_state,
     open_entry_cache,
-    open_kms,
     open_upstreams,
     other_keys,
     unreachable,
@@ -27,6 +27,7 @@ from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnava
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
+from sseproxy.operations.kek_records import StateKekRecords
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.state_store import StateStore
@@ -121,6 +122,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
         adapters.kms,
         settings.cache,
         lambda bucket: rule_for(settings.encryption, bucket),
+        keks=build_keks(settings, adapters.kms, StateKekRecords(state), clock, observer),
         clock=clock,
         observer=observer,
     )

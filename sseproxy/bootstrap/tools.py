@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,9 +12,9 @@ import uvloop
 from sseproxy.bootstrap.adapters import (
     Adapters,
     SystemClock,
+    build_keks,
     build_state,
     open_entry_cache,
-    open_kms,
     open_upstreams,
     other_keys,
     unreachable,
@@ -31,6 +31,7 @@ from sseproxy.format import Envelope
 from sseproxy.format.wrapping import WrapRejected
 from sseproxy.kms.material import parse_blob
 from sseproxy.model import Binding
+from sseproxy.operations.kek_records import NoKekRecords
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import EncryptionRule
@@ -68,7 +69,9 @@ def run_with_keyring(place: Place, work: Callable[[Keyring], Awaitable[T]]) -> T
         clock = SystemClock()
         observer = build_telemetry(_QUIET).observer
         async with open_key_services(settings, clock, observer) as kms:
-            return await work(Keyring(kms, settings.cache, lambda _bucket: rule, clock=clock, observer=observer))
+            keks = build_keks(settings, kms, NoKekRecords(), clock, observer)
+            keyring = Keyring(kms, settings.cache, lambda _bucket: rule, keks=keks, clock=clock, observer=observer)
+            return await work(keyring)
 
     return uvloop.run(run())
 

@@ -43,9 +43,9 @@ class KeptValues(Generic[K, V]):
         self._kept.move_to_end(name)
         return kept.value
 
-    def put(self, name: K, value: V) -> None:
-        """Keep a value from now on."""
-        self._kept[name] = _Kept(value, self._clock.now())
+    def put(self, name: K, value: V, *, since: datetime | None = None) -> None:
+        """Keep a value that is known since a moment: the one before it was asked for. None: now."""
+        self._kept[name] = _Kept(value, since or self._clock.now())
         self._kept.move_to_end(name)
         while len(self._kept) > self._capacity:
             self._kept.popitem(last=False)

@@ -1,24 +1,20 @@
 """Data keys of objects: drawn, wrapped, opened and checked, so that a key in hand is the right one.
 
-An opened key is kept for `CacheSettings.unwrapped_key_lifetime` seconds at most. That is the revocation bound: for so
-long after its CMK was disabled may an object still be read that was read or written just before. Binding, allowed CMKs
-and commitment are checked every time, kept or not, and a kept key only serves the very wrap and names that it was
-opened for.
+An opened key, data key or KEK, is kept for `CacheSettings.unwrapped_key_lifetime` seconds at most, counted from before
+the KMS was asked. That is the revocation bound: for so long after its CMK was disabled may an object still be read, or
+one be written under a KEK. Binding, allowed CMKs and commitment are checked every time, kept or not, and a kept key
+only serves the very wrap and names that it was opened for.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from sseproxy.errors import (
     BindingRefused,
     CustomerKeyNeeded,
     CustomerKeyNotApplicable,
-    EnvelopeRejected,
     KeyAccessRefused,
     KeyNotFound,
-    KeyServiceError,
     UnsupportedFeature,
     WrappedKeyRejected,
     WrongCustomerKey,
@@ -36,19 +32,21 @@ from sseproxy.format import (
     wrap_for_customer,
 )
 from sseproxy.model import Algorithm, Binding, CustomerKey, KeyDescription, Layout, ObjectRef, WrapContext, WrappedKey
+from sseproxy.operations.counted_kms import CountedKms
+from sseproxy.operations.kek_records import Seat
+from sseproxy.operations.keks import Keks
 from sseproxy.operations.kept_keys import KeptValues, wrap_digest
+from sseproxy.operations.single_flight import SingleFlight
 from sseproxy.policy.encryption import EncryptionDecision, EncryptionRule
 from sseproxy.ports import Clock, Kms, Observer
 from sseproxy.settings import CacheSettings
-
-T = TypeVar("T")
 
 _STRENGTH = {Binding.NONE: 0, Binding.KEY: 1, Binding.BUCKET_KEY: 2}
 _MOST_DESCRIPTIONS = 1000  # of CMKs, by id or alias
 
 
 class Keyring:
-    """What operations know of the KMS. `rule_of` gives a bucket's configured rule.
+    """What operations know of the KMS. `rule_of` gives a bucket's configured rule; `keks` are in front of the same KMS.
 
     Every call of the KMS is counted as `kms_calls_total`, every look-up of a kept key as `unwrap_cache_total`.
     """
@@ -59,17 +57,19 @@ class Keyring:
         settings: CacheSettings,
         rule_of: Callable[[str], EncryptionRule],
         *,
+        keks: Keks,
         clock: Clock,
         observer: Observer,
     ) -> None:
-        self._kms = kms
+        self._kms = CountedKms(kms, clock, observer)
+        self._keks = keks
         self._rule_of = rule_of
         self._clock = clock
         self._observer = observer
         lifetime_s = settings.unwrapped_key_lifetime
         self._kept: KeptValues[bytes, DataKey] = KeptValues(settings.unwrapped_keys, lifetime_s, clock)
         self._descriptions: KeptValues[str, KeyDescription] = KeptValues(_MOST_DESCRIPTIONS, lifetime_s, clock)
-        self._opening: dict[bytes, asyncio.Future[DataKey]] = {}
+        self._opening: SingleFlight[bytes, DataKey] = SingleFlight()
 
     async def draw(self, decision: EncryptionDecision, ref: ObjectRef, layout: Layout) -> tuple[DataKey, Envelope]:
         """Draw a fresh data key for an object and return it with the envelope that it travels in.
@@ -82,12 +82,14 @@ class Keyring:
             key = DataKey.draw()
             return key, _for_customer(decision.customer_key, key, replace(bare, commitment=key.commitment), context)
         key_id = await self._allowed_key(decision, ref)
-        raw, wrapped = await self._counted(
-            "generate", self._kms.generate(key_id, context, length=KEY_LENGTHS[decision.suite])
-        )
+        if decision.under_kek:
+            key = DataKey.draw(decision.suite)
+            return key, await self._under_kek(key, replace(bare, commitment=key.commitment), key_id, ref)
+        since = self._clock.now()
+        raw, wrapped = await self._kms.generate(key_id, context, length=KEY_LENGTHS[decision.suite])
         key = DataKey(raw, decision.suite)
         envelope = replace(bare, key_id=wrapped.key_id, wrapped_key=wrapped.blob, commitment=key.commitment)
-        self._kept.put(wrap_digest(wrapped, context), key)
+        self._kept.put(wrap_digest(wrapped, context), key, since=since)
         return key, envelope
 
     async def rewrap(self, key: DataKey, envelope: Envelope, decision: EncryptionDecision, ref: ObjectRef) -> Envelope:
@@ -107,8 +109,11 @@ class Keyring:
         if decision.customer_key is not None:
             return _for_customer(decision.customer_key, key, target, context)
         key_id = await self._allowed_key(decision, ref)
-        wrapped = await self._counted("wrap", self._kms.wrap(key_id, key.raw, context))
-        self._kept.put(wrap_digest(wrapped, context), key)
+        if decision.under_kek:
+            return await self._under_kek(key, target, key_id, ref)
+        since = self._clock.now()
+        wrapped = await self._kms.wrap(key_id, key.raw, context)
+        self._kept.put(wrap_digest(wrapped, context), key, since=since)
         return replace(target, key_id=wrapped.key_id, wrapped_key=wrapped.blob)
 
     async def open(self, envelope: Envelope, ref: ObjectRef, customer_key: CustomerKey | None = None) -> DataKey:
@@ -148,68 +153,78 @@ class Keyring:
         version = self._kms.version_of(WrappedKey(key_id=envelope.key_id, blob=blob))
         return envelope.key_id == target.key_id and version == str(target.current_version)
 
+    async def rewrap_keks(self, key_id: str, bucket: str | None = None) -> int:
+        """Wrap the KEKs under a CMK again, under its newest version: what rotating it asks for. No object is touched.
+
+        Returns how many were re-wrapped; `bucket` None means all buckets. Raises `KeyServiceError`s,
+        `UpstreamUnavailable`, and `StateRejected` where a record is damaged.
+        """
+        described = await self._kms.describe(key_id)  # it was rotated just now
+        return await self._keks.rewrap_all(described.key_id, str(described.current_version), bucket)
+
     async def wrap_closing(self, keys: ClosingKeys, decision: EncryptionDecision, ref: ObjectRef) -> WrappedKey:
         """Wrap what completes an upload under a customer's key, for requests that come without that key.
 
         `decision` says under which CMK. Raises as `draw` does.
         """
         key_id = await self._allowed_key(decision, ref)
-        return await self._counted("wrap", self._kms.wrap(key_id, keys.raw, _closing_context(ref)))
+        return await self._kms.wrap(key_id, keys.raw, _closing_context(ref))
 
     async def open_closing(self, wrapped: WrappedKey, ref: ObjectRef) -> ClosingKeys:
         """Open what `wrap_closing` returned. Raises `KeyAccessRefused`, `KeyServiceError`s."""
         await self._check_allowed(wrapped.key_id, self._rule_of(ref.bucket))
-        raw = await self._counted("unwrap", self._kms.unwrap(wrapped, _closing_context(ref)))
+        raw = await self._kms.unwrap(wrapped, _closing_context(ref))
         try:
             return ClosingKeys(raw)
         except ValueError as cause:
             raise WrappedKeyRejected from cause
 
+    async def _under_kek(self, key: DataKey, bare: Envelope, key_id: str, ref: ObjectRef) -> Envelope:
+        """Return the envelope of a data key that the KEK in use wraps."""
+        described = await self._described(key_id)
+        seat = Seat(bucket=ref.bucket, key_id=described.key_id, algorithm=bare.algorithm, binding=bare.binding)
+        opened = await self._keks.sealing(seat, str(described.current_version))
+        return replace(
+            bare,
+            key_id=opened.wrapped.wrapped.key_id,
+            kek_id=opened.wrapped.kek_id,
+            wrapped_kek=opened.wrapped.wrapped.blob,
+            wrapped_key=opened.kek.wrap(key, _context(bare, ref)),
+        )
+
     async def _opened(self, envelope: Envelope, ref: ObjectRef) -> DataKey:
-        if envelope.wrapped_kek is not None:
-            raise EnvelopeRejected("The object's key is wrapped by a bucket key, which this release does not open.")
-        context = _context(envelope, ref)
-        wrapped = WrappedKey(key_id=envelope.key_id, blob=envelope.wrapped_key)
-        digest = wrap_digest(wrapped, context)
-        while True:
-            kept = self._kept.get(digest)
-            self._observer.count("unwrap_cache_total", result="miss" if kept is None else "hit")
-            if kept is not None:
-                return kept
-            running = self._opening.get(digest)
-            if running is None:
-                return await self._open_once(digest, self._unwrap(envelope, ref, wrapped, context))
-            try:
-                return await asyncio.shield(running)
-            except _Abandoned:
-                continue  # whoever asked was cancelled: ask again
-
-    async def _open_once(self, digest: bytes, unwrapping: Awaitable[DataKey]) -> DataKey:
-        """Ask the KMS, once for all that wait for the same key."""
-        outcome: asyncio.Future[DataKey] = asyncio.get_running_loop().create_future()
-        self._opening[digest] = outcome
         try:
-            key = await unwrapping
-        except BaseException as error:
-            outcome.set_exception(error if isinstance(error, Exception) else _Abandoned())
-            outcome.exception()  # seen: it is raised here, whether or not anybody waits
-            raise
-        else:
-            outcome.set_result(key)
-            self._kept.put(digest, key)
-            return key
-        finally:
-            del self._opening[digest]
-
-    async def _unwrap(self, envelope: Envelope, ref: ObjectRef, wrapped: WrappedKey, context: WrapContext) -> DataKey:
-        try:
-            raw = await self._counted("unwrap", self._kms.unwrap(wrapped, context))
-            return DataKey(raw, envelope.suite)
+            if envelope.wrapped_kek is not None:
+                # Not kept: the KEK is, and its lifetime must not be followed by another one.
+                kek = await self._keks.opening(envelope, ref.bucket)
+                return kek.open(envelope.wrapped_key, _context(envelope, ref), envelope.suite)
+            return await self._unwrapped(envelope, _context(envelope, ref))
         except WrappedKeyRejected as cause:
             _check_place(envelope, ref, cause)
             raise
-        except ValueError as cause:
-            raise WrappedKeyRejected from cause
+
+    async def _unwrapped(self, envelope: Envelope, context: WrapContext) -> DataKey:
+        """Return a data key that the CMK itself wraps."""
+        wrapped = WrappedKey(key_id=envelope.key_id, blob=envelope.wrapped_key)
+        digest = wrap_digest(wrapped, context)
+        kept = self._kept.get(digest)
+        self._observer.count("unwrap_cache_total", result="miss" if kept is None else "hit")
+        if kept is not None:
+            return kept
+
+        async def ask() -> DataKey:
+            done = self._kept.get(digest)
+            if done is not None:  # by one of those who waited for somebody that was cancelled
+                return done
+            since = self._clock.now()
+            try:
+                key = DataKey(await self._kms.unwrap(wrapped, context), envelope.suite)
+            except ValueError as cause:
+                raise WrappedKeyRejected from cause
+            self._kept.put(digest, key, since=since)
+            return key
+
+        return await self._opening.run(digest, ask)
 
     async def _allowed_key(self, decision: EncryptionDecision, ref: ObjectRef) -> str:
         """Return the id or alias to ask the KMS for. Raises `KeyAccessRefused`."""
@@ -239,26 +254,9 @@ class Keyring:
         """Return what the KMS says of a CMK, at most as old as opened keys may be."""
         known = self._descriptions.get(name)
         if known is None:
-            known = await self._counted("describe", self._kms.describe(name))
+            known = await self._kms.describe(name)
             self._descriptions.put(name, known)
         return known
-
-    async def _counted(self, operation: str, call: Awaitable[T]) -> T:
-        began = self._clock.now()
-        try:
-            result = await call
-        except KeyServiceError:
-            self._observer.count("kms_calls_total", operation=operation, result="error")
-            raise
-        finally:
-            seconds = (self._clock.now() - began).total_seconds()
-            self._observer.observe("kms_seconds", max(0.0, seconds), operation=operation)
-        self._observer.count("kms_calls_total", operation=operation, result="ok")
-        return result
-
-
-class _Abandoned(Exception):
-    """The request that was asking the KMS for others as well has gone."""
 
 
 def _for_customer(customer: CustomerKey, key: DataKey, bare: Envelope, context: WrapContext) -> Envelope:

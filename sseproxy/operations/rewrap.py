@@ -89,6 +89,7 @@ def _decision(
         binding=rule_for(services.encryption, ref.bucket).binding,
         caller_context=before.caller_context,
         bucket_key=before.bucket_key,
+        under_kek=before.wrapped_kek is not None,
         suite=before.suite,
     )
 

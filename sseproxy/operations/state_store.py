@@ -106,6 +106,15 @@ class StateStore:
         mac = await self._mac(key, payload, purpose, bucket)
         await self._put(key, _VERSION + mac + payload)
 
+    async def put_new(self, key: str, payload: bytes, *, purpose: str, bucket: str) -> bytes:
+        """Write a record unless there is one. Returns the record that is there now, which all who do this agree on."""
+        mac = await self._mac(key, payload, purpose, bucket)
+        await self._put(key, _VERSION + mac + payload, only_if_new=True)
+        present = await self.get(key, purpose=purpose, bucket=bucket)
+        if present is None:
+            raise UpstreamUnavailable("A record in the state bucket was gone as soon as it was written.")
+        return present
+
     async def get(self, key: str, *, purpose: str, bucket: str) -> bytes | None:
         """Read a record, None where there is none. Raises `StateRejected` where its MAC is wrong."""
         data = await self._get(key)

@@ -28,6 +28,7 @@ class EncryptionRule:
     accept_bindings: frozenset[Binding] = frozenset()
     sealed: bool = False
     allowed_keys: frozenset[str] | None = None
+    bucket_keys: frozenset[Algorithm] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ class EncryptionDecision:
     etag_mode: EtagMode
     binding: Binding
     caller_context: bytes = b""  # what the client binds the wrap to besides
-    bucket_key: bool = False  # whether a bucket key may stand between CMK and data key
+    bucket_key: bool = False  # the flag that clients see
+    under_kek: bool = False  # whether a KEK, which is a bucket key, stands between CMK and data key
     suite: Suite = Suite.AES_256_GCM  # the cipher of the data
     customer_key: CustomerKey | None = None  # with `Algorithm.CUSTOMER`: what stands in the place of the CMK
 
@@ -55,6 +57,7 @@ def rule_for(settings: EncryptionSettings, bucket: str) -> EncryptionRule:
         accept_bindings=frozenset(own.accept_bindings or settings.accept_bindings),
         sealed=own.sealed,
         allowed_keys=None if own.allowed_keys is None else frozenset(own.allowed_keys),
+        bucket_keys=frozenset(settings.bucket_keys),
     )
 
 
@@ -77,6 +80,7 @@ def decide(
         binding=rule.binding,
         caller_context=chosen.context,
         bucket_key=_bucket_key(chosen, bucket_default),
+        under_kek=_under_kek(requested, bucket_default, chosen, rule),
         suite=Suite.SM4_GCM if chosen.algorithm is Algorithm.SM4 else chosen.suite,
     )
 
@@ -101,6 +105,21 @@ def _bucket_key(chosen: SseRequest, bucket_default: SseRequest | None) -> bool:
         return False
     inherited = bucket_default.bucket_key if bucket_default is not None else None
     return bool(inherited if chosen.bucket_key is None else chosen.bucket_key)
+
+
+def _under_kek(
+    requested: SseRequest | None, bucket_default: SseRequest | None, chosen: SseRequest, rule: EncryptionRule
+) -> bool:
+    """Say whether a KEK is used: as the request says; where it does not, the bucket and the configuration may ask.
+
+    A bucket whose default does not name the flag shows it as false, so a false there forbids nothing.
+    """
+    if chosen.algorithm is Algorithm.KMS:
+        if requested is not None and requested.bucket_key is not None:
+            return requested.bucket_key
+        if bucket_default is not None and bucket_default.bucket_key:
+            return True
+    return chosen.algorithm in rule.bucket_keys
 
 
 def _key_id(chosen: SseRequest, bucket_default: SseRequest | None, rule: EncryptionRule, dialect: Dialect) -> str:

@@ -56,6 +56,7 @@ class FakeKms:
         self.unknown: set[str] = set()
         self.disabled: set[str] = set()
         self.versions: dict[str, int] = {}
+        self.destroyed: set[tuple[str, int]] = set()  # versions that are gone
         self._drawn = 0
 
     async def generate(self, key_id: str, context: WrapContext, *, length: int = 32) -> tuple[bytes, WrappedKey]:
@@ -79,6 +80,8 @@ class FakeKms:
         if wrapped.key_id in self.disabled:
             raise KeyDisabled
         version, nonce, sealed = wrapped.blob[:1], wrapped.blob[1:13], wrapped.blob[13:]
+        if (wrapped.key_id, version[0]) in self.destroyed:
+            raise WrappedKeyRejected
         try:
             return self._cipher(wrapped.key_id, version).decrypt(nonce, sealed, context.aad)
         except InvalidTag as cause:

@@ -97,7 +97,7 @@ async def test_what_somebody_writes_in_the_middle_is_not_buried(s3: World) -> No
     await s3.put("key", b"old")
     s3.kms.versions[SERVICE_KEY_ALIAS] = 2
     writer = s3.other_process()
-    interrupted = []
+    interrupted: list[Sent] = []
 
     async def write_first(sent: Sent) -> None:
         if sent.method == "PUT" and "x-amz-copy-source" in sent.headers and not interrupted:

@@ -15,6 +15,8 @@ from sseproxy.format import Envelope, decode_envelope
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
+from sseproxy.operations.kek_records import StateKekRecords
+from sseproxy.operations.keks import KekLimits, Keks
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.state_store import StateStore
@@ -176,7 +178,7 @@ def _services(
         dialect=dialect,
         upstream=journal,
         state=state,
-        keyring=_keyring(kms, clock, observer),
+        keyring=_keyring(kms, state, clock, observer),
         bucket_defaults=BucketDefaults(state, clock, encryption.bucket_settings_lifetime),
         encryption=encryption,
         limits=limits,
@@ -191,11 +193,13 @@ def _services(
     )
 
 
-def _keyring(kms: FakeKms, clock: FakeClock, observer: FakeObserver) -> Keyring:
+def _keyring(kms: FakeKms, state: StateStore, clock: FakeClock, observer: FakeObserver) -> Keyring:
     def rule_of(bucket: str) -> EncryptionRule:
         return rule_for(EncryptionSettings(), bucket)
 
-    return Keyring(kms, CacheSettings(), rule_of, clock=clock, observer=observer)
+    cache = CacheSettings()
+    keks = Keks(kms, StateKekRecords(state), KekLimits(86400, 1000), cache, clock=clock, observer=observer)
+    return Keyring(kms, cache, rule_of, keks=keks, clock=clock, observer=observer)
 
 
 async def read(response: Response) -> Answer:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from sseproxy.dialect.base import Dialect, SseRequest
@@ -150,6 +152,7 @@ def test_a_bucket_without_a_section_has_the_general_rule() -> None:
         etag=EtagMode.OPAQUE,
         binding=Binding.KEY,
         accept_bindings=frozenset({Binding.NONE}),
+        bucket_keys=frozenset({Algorithm.KMS}),
     )
 
 
@@ -175,6 +178,7 @@ def test_a_buckets_section_goes_before_the_general_one() -> None:
         accept_bindings=frozenset({Binding.KEY}),
         sealed=True,
         allowed_keys=frozenset({"own"}),
+        bucket_keys=frozenset({Algorithm.KMS}),
     )
 
 
@@ -199,3 +203,33 @@ def test_an_empty_list_of_allowed_keys_allows_none() -> None:
     settings = EncryptionSettings(buckets={"b": BucketRule(allowed_keys=())})
 
     assert rule_for(settings, "b").allowed_keys == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("requested", "default", "configured", "expected"),
+    [
+        (KMS, None, True, True),
+        (KMS, None, False, False),
+        (replace(KMS, bucket_key=False), None, True, False),
+        (replace(KMS, bucket_key=True), None, False, True),
+        (None, replace(KMS, bucket_key=True), False, True),
+        (KMS, replace(KMS, bucket_key=True), False, True),
+        (replace(KMS, bucket_key=False), replace(KMS, bucket_key=True), True, False),
+        (None, replace(KMS, bucket_key=False), True, True),  # a default that does not name the flag shows it so
+        (SseRequest(algorithm=Algorithm.AES256), None, True, False),
+    ],
+)
+def test_a_kek_is_used_as_request_else_bucket_or_configuration_ask(
+    requested: SseRequest | None, default: SseRequest | None, *, configured: bool, expected: bool
+) -> None:
+    rule = EncryptionRule(bucket_keys=frozenset({Algorithm.KMS} if configured else ()))
+
+    assert decide(requested, default, rule, S3).under_kek is expected
+
+
+def test_the_configuration_may_save_calls_for_the_service_key_too() -> None:
+    rule = EncryptionRule(bucket_keys=frozenset({Algorithm.AES256}))
+
+    decision = decide(None, None, rule, S3)
+
+    assert (decision.under_kek, decision.bucket_key) == (True, False)
