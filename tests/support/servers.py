@@ -237,7 +237,7 @@ def _wait_for_address(server: Server) -> tuple[str, int]:
                 return found[1], int(found[2])
         if server.process.poll() is not None:
             raise StartFailed(server.output())
-        _pause()
+        pause()
     raise StartFailed(f"no address within {_START_DEADLINE_S} s:\n{server.output()}")
 
 
@@ -255,11 +255,12 @@ def _wait_for_answer(server: Server) -> None:
             pass
         else:
             return
-        _pause()
+        pause()
     raise StartFailed(f"no answer within {_START_DEADLINE_S} s:\n{server.output()}")
 
 
-def _pause() -> None:
+def pause() -> None:
+    """Let 50 ms pass."""
     # Polling a process that has no other way to tell us; the deadline bounds it and nothing depends on it.
     with selectors.DefaultSelector() as idle:
         idle.select(0.05)
