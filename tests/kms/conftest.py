@@ -1,12 +1,15 @@
 """A directory with a root key, and the embedded KMS on it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aioresponses import aioresponses
 
 from sseproxy.kms import build_kms
 from sseproxy.kms.embedded import EmbeddedKms
+from sseproxy.kms.http import open_session
 from sseproxy.kms.root_key import create_root_key
 from sseproxy.settings import EmbeddedKmsSettings
 from tests.support.fake_clock import FakeClock
@@ -42,3 +45,20 @@ def open_kms(settings: EmbeddedKmsSettings, clock: FakeClock) -> Iterator[Callab
 @pytest.fixture
 def kms(open_kms: Callable[[], EmbeddedKms]) -> EmbeddedKms:
     return open_kms()
+
+
+# ---- remote key services ----
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Connections as remote key services have them."""
+    async with open_session(None, 10) as session:
+        yield session
+
+
+@pytest.fixture
+def answers() -> Iterator[aioresponses]:
+    """What is answered in place of the network; a question that is not expected fails."""
+    with aioresponses() as answers:
+        yield answers
