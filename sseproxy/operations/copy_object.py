@@ -11,7 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from sseproxy.errors import FooterRejected, InvalidArgument, InvalidRequest
 from sseproxy.exchange import Request, Response
 from sseproxy.format import Attributes
-from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, ObjectRef
+from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, Layout, ObjectRef
 from sseproxy.operations.acls import canned_acl_of
 from sseproxy.operations.answers import digest_headers, shown_checksum, sse_headers
 from sseproxy.operations.assertions import Assertions, requested_algorithm
@@ -29,7 +29,7 @@ from sseproxy.operations.copy_source import (
 from sseproxy.operations.customer_keys import source_key_of
 from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.plan import Plan, add_envelope, check_size
-from sseproxy.operations.resealing import reseal
+from sseproxy.operations.resealing import parts_etag, reseal, seal_parts
 from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.storing import store
 from sseproxy.operations.system_metadata import is_metadata
@@ -72,8 +72,10 @@ async def _copy(services: Services, request: Request) -> Response:
     if onto_itself and dialect.object_acl_header is not None:
         await _keep_acl(services, plan, subject, dialect.object_acl_header)
     algorithm = requested_algorithm(dialect, request)
-    if not isinstance(subject, Opened) or _needs_checksum(subject, algorithm):
-        return await _answer(services, plan, None, await _streamed(services, plan, subject, algorithm))
+    if not isinstance(subject, Opened) or _needs_checksum(subject, algorithm) or _ends_growing(subject, plan, source):
+        keeps_etag = onto_itself and dialect.copy_onto_itself_replaces  # to its clients it is the same object
+        streamed = await _streamed(services, plan, subject, algorithm, keeps_etag=keeps_etag)
+        return await _answer(services, plan, None, streamed)
     if subject.envelope.suite is plan.decision.suite:
         return await _answer(services, plan, subject.attributes, await _rewrapped(services, plan, subject))
     await _copy_tags(services, plan, subject)
@@ -185,10 +187,27 @@ def _needs_checksum(source: Opened, algorithm: ChecksumAlgorithm | None) -> bool
     return present is None or (present.algorithm, present.type) != (algorithm, ChecksumType.FULL_OBJECT)
 
 
+def _ends_growing(source: Opened, plan: Plan, address: Address) -> bool:
+    """Whether the copy of an appendable object is one in one piece, under a data key of its own.
+
+    Only onto itself it stays what it is: two objects that both grow must not share a data key.
+    """
+    stays = plan.address.ref == address.ref and source.envelope.suite is plan.decision.suite
+    return source.envelope.layout is Layout.APPEND and not stays
+
+
 async def _streamed(
-    services: Services, plan: Plan, source: Opened | Unsealed, algorithm: ChecksumAlgorithm | None
+    services: Services,
+    plan: Plan,
+    source: Opened | Unsealed,
+    algorithm: ChecksumAlgorithm | None,
+    *,
+    keeps_etag: bool,
 ) -> CIMultiDictProxy[str]:
-    """Seal an object on its way through the proxy: one that is not sealed, or for another checksum."""
+    """Seal an object on its way through the proxy: one that is not sealed, or for another checksum.
+
+    `keeps_etag`: the copy is to have the ETag of an object in parts, where the source has such a one.
+    """
     dialect = services.dialect
     check_size(dialect, source.size)
     await _copy_tags(services, plan, source)
@@ -199,8 +218,11 @@ async def _streamed(
         algorithms=own_checksums(services),
         kept=algorithm,
     )
-    stored = await store(services, plan, await source_body(services, source), source.size, check)
-    return stored.headers
+    if keeps_etag and isinstance(source, Unsealed):
+        etag = parts_etag(source)
+        if etag is not None:
+            return (await seal_parts(services, plan, source, etag, check)).headers
+    return (await store(services, plan, await source_body(services, source), source.size, check)).headers
 
 
 async def _answer(

@@ -13,8 +13,10 @@ from sseproxy.format import locate, whole
 from sseproxy.model import ByteRange, ObjectRef
 from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, pinned
 from sseproxy.operations.backend import Address, expect, object_request
+from sseproxy.operations.bodies import start
 from sseproxy.operations.context import Services
-from sseproxy.operations.reading import Stored, plaintext
+from sseproxy.operations.object_body import object_body
+from sseproxy.operations.reading import Stored
 from sseproxy.operations.unsealed import guarded, refuse_lost
 from sseproxy.signing.canonical import encode_key
 from sseproxy.wire.conditions import Failed, NotModified, evaluate, parse_conditions
@@ -80,4 +82,5 @@ async def _unsealed_body(services: Services, unsealed: Unsealed, wanted: ByteRan
         if response.status == 412:
             raise Overwritten
         await expect(services, response, 200 if wanted is None else 206)
-        return guarded(Stored(response, stack.pop_all(), 0, found.stored_size))
+        # Begun, so that closing it ends the exchange even where nobody comes to read it.
+        return await start(guarded(Stored(response, stack.pop_all(), 0, found.stored_size)))
