@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -53,6 +54,21 @@ class Kms(Protocol):
 
     async def healthy(self) -> None:
         """Return if the service can be used now, else raise."""
+        ...
+
+
+class KeyUse(StrEnum):
+    """What a client may be granted to do with a CMK."""
+
+    ENCRYPT = "encrypt"
+    DECRYPT = "decrypt"
+
+
+class Grants(Protocol):
+    """Who may use which CMK."""
+
+    def allows(self, principal: str, key_id: str, use: KeyUse) -> bool:
+        """Whether a principal may use the CMK with this canonical id. May raise a `KeyServiceError`."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The command line: `sseproxy serve`, `sseproxy dev`, `sseproxy check`."""
+"""The command line: `sseproxy serve`, `sseproxy dev`, `sseproxy check`, `sseproxy keys …`, `sseproxy objects …`."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 from sseproxy import __version__
 from sseproxy.cli.check import check
 from sseproxy.cli.dev import dev
+from sseproxy.cli.keys import app as keys
 from sseproxy.cli.objects import app as objects
 from sseproxy.cli.serve import serve
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(check)
 app.command()(dev)
+app.add_typer(keys)
 app.add_typer(objects)
 
 

@@ -9,22 +9,26 @@ import asyncio
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
 from sseproxy.errors import WrappedKeyRejected
 from sseproxy.format.wrapping import WrapRejected
-from sseproxy.kms import importing, management
+from sseproxy.kms import grants, importing, management, rotation
 from sseproxy.kms.database import Database
+from sseproxy.kms.details import KeyDetails, details_of
 from sseproxy.kms.importing import Import, ImportParameters, WrappingAlgorithm, WrappingKeySpec
 from sseproxy.kms.management import as_of, check_usable, local_name, not_found, settle
 from sseproxy.kms.material import open_data_key, open_material, parse_blob, wrap_data_key
 from sseproxy.kms.rows import KeyRow, Rows
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
-from sseproxy.ports import Clock
+from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
+from sseproxy.ports import Clock, KeyUse
 
 T = TypeVar("T")
 
+DEFAULT_SERVICE_KEY_PERIOD = timedelta(days=365)
 _NEVER = -1  # no database has this change count
 
 
@@ -36,20 +40,32 @@ class _Known:
     keys: dict[str, KeyRow] = field(default_factory=dict)
     targets: dict[str, str] = field(default_factory=dict)  # alias to key id
     material: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    grants: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
 
 class EmbeddedKms:
-    """The `Kms` port on a local database. `created_on_first_use` are aliases that get a CMK when first asked for.
+    """The ports `Kms` and `Grants` on a local database.
+
+    `created_on_first_use` are aliases that get a CMK when first asked for; `service_key_period` is how often the
+    service master key is rotated.
 
     Reading happens on the event loop, from memory or with statements that wait for nobody; changes happen in a thread,
     one at a time, because another process may hold the lock.
     """
 
-    def __init__(self, database: Database, clock: Clock, *, created_on_first_use: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        created_on_first_use: Collection[str] = (),
+        service_key_period: timedelta = DEFAULT_SERVICE_KEY_PERIOD,
+    ) -> None:
         self._database = database
         self._sealing_key = database.sealing_key
         self._clock = clock
         self._created_on_first_use = frozenset(created_on_first_use)
+        self._service_key_period = service_key_period
         self._known = _Known(_NEVER)
         self._changing = asyncio.Lock()
 
@@ -105,6 +121,14 @@ class EmbeddedKms:
         """Return if the database can be read."""
         with self._database.reading() as rows:
             rows.all_keys()
+
+    def allows(self, principal: str, key_id: str, use: KeyUse) -> bool:
+        """Whether a principal may use a CMK, as the database stands now."""
+        known = self._up_to_date()
+        if key_id not in known.grants:
+            with self._database.reading() as rows:
+                known.grants[key_id] = rows.grants_of(key_id)
+        return (principal, use.value) in known.grants[key_id]
 
     # ---- management ----
 
@@ -194,6 +218,58 @@ class EmbeddedKms:
         """Take a deletion back; the CMK is disabled then."""
         target = (await self._resolve(key_id)).key_id
         await self._change(partial(management.cancel_deletion, key_id=target))
+
+    async def set_rotation_period(self, key_id: str, period: timedelta | None) -> None:
+        """Let a CMK be rotated by itself, or no longer. Raises `InvalidArgument`."""
+        target = (await self._resolve(key_id)).key_id
+        await self._change(partial(rotation.set_rotation_period, key_id=target, period=period))
+
+    async def grant(self, key_id: str, principal: str, uses: Collection[KeyUse]) -> None:
+        """Let a principal use a CMK."""
+        target = (await self._resolve(key_id)).key_id
+        await self._change(partial(grants.grant_key, key_id=target, principal=principal, uses=uses))
+
+    async def revoke(self, key_id: str, principal: str, uses: Collection[KeyUse]) -> None:
+        """Take grants back, in every process, from its next call on. Raises `InvalidArgument` where there is none."""
+        target = (await self._resolve(key_id)).key_id
+        await self._change(partial(grants.revoke_key, key_id=target, principal=principal, uses=uses))
+
+    async def details(self, key_id: str) -> KeyDetails:
+        """Return everything there is to say of a CMK. Raises `KeyNotFound`."""
+        row = self._find(key_id)
+        if row is None:
+            raise not_found(key_id)
+        with self._database.reading() as rows:
+            return self._details(rows, row)
+
+    async def all_details(self) -> list[KeyDetails]:
+        """Return everything there is to say of every CMK, oldest first."""
+        with self._database.reading() as rows:
+            standing = [as_of(row, self._clock.now()) for row in rows.all_keys()]
+            return [self._details(rows, row) for row in standing if row is not None]
+
+    def _details(self, rows: Rows, row: KeyRow) -> KeyDetails:
+        is_service_key = rows.alias_target(SERVICE_KEY_ALIAS) == row.key_id
+        return details_of(rows, row, self._service_key_period if is_service_key else None)
+
+    async def maintain(self) -> list[str]:
+        """Do what time has brought: delete what is due, rotate what has served long enough; return what was rotated.
+
+        To be called now and then by any number of processes: each rotation happens once.
+        """
+        change = partial(
+            rotation.rotate_due,
+            sealing_key=self._sealing_key,
+            now=self._clock.now(),
+            service_key_period=self._service_key_period,
+        )
+        return await self._change(change) if self._is_due() else []
+
+    def _is_due(self) -> bool:
+        """Whether a write is worth its lock."""
+        now = self._clock.now()
+        with self._database.reading() as rows:
+            return management.is_unsettled(rows, now) or bool(rotation.due_keys(rows, now, self._service_key_period))
 
     # ---- what is known ----
 

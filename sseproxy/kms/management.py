@@ -118,6 +118,11 @@ def settle(rows: Rows, now: datetime) -> None:
     rows.delete_imports_before(now)
 
 
+def is_unsettled(rows: Rows, now: datetime) -> bool:
+    """Whether `settle` would change a CMK."""
+    return any(as_of(row, now) != row or _is_past(row.material_expires, now) for row in rows.all_keys())
+
+
 def _is_past(moment: str | None, now: datetime) -> bool:
     return moment is not None and datetime.fromisoformat(moment) <= now
 

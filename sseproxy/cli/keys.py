@@ -1,0 +1,212 @@
+"""`sseproxy keys …`: the CMKs of the embedded KMS, beside the proxies that use them.
+
+Exit codes of all: 0 done, 1 it could not be done, 2 wrong arguments or configuration.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from sseproxy.bootstrap.keys import run_with_keys
+from sseproxy.cli.failures import foreseeable_failures
+from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
+from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, uses_in
+from sseproxy.cli.keys_showing import key_document, show_json, show_keys
+from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
+from sseproxy.kms.embedded import EmbeddedKms
+
+app = typer.Typer(
+    name="keys",
+    help="Look after the CMKs of the embedded KMS, also while proxies use them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class _Origin(StrEnum):
+    GENERATED = "generated"
+    EXTERNAL = "external"
+
+
+Description = Annotated[str, typer.Option("--description", metavar="TEXT", help="What the CMK is for.")]
+Alias = Annotated[str | None, typer.Option("--alias", metavar="alias/NAME", help="A name for it.")]
+Origin = Annotated[_Origin, typer.Option("--origin", help="external: the material is imported afterwards.")]
+Every = Annotated[
+    int | None, typer.Option("--every", metavar="DAYS", min=1, max=3650, help="Rotate by itself, every so many days.")
+]
+Off = Annotated[bool, typer.Option("--off", help="No longer rotate by itself.")]
+For = Annotated[str, typer.Option("--for", metavar="USES", help="encrypt, decrypt or encrypt,decrypt.")]
+
+
+@app.command()
+def create(
+    *,
+    description: Description = "",
+    alias: Alias = None,
+    origin: Origin = _Origin.GENERATED,
+    config: ConfigPlace = None,
+    data: DataPlace = None,
+    as_json: Json = False,
+) -> None:
+    """Create a CMK. The key database is begun where there is none yet."""
+    name = None if alias is None else alias_in(alias)
+
+    async def change(kms: EmbeddedKms) -> str:
+        create_one = kms.create_external_key if origin is _Origin.EXTERNAL else kms.create_key
+        return (await create_one(description=description, alias=name)).key_id
+
+    change_key(config, data, change, as_json=as_json, create=True)
+
+
+@app.command("list")
+def list_keys(*, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
+    """List all CMKs, oldest first."""
+    with foreseeable_failures():
+        keys = run_with_keys(place_of(config, data), lambda kms: kms.all_details())
+        if as_json:
+            show_json([key_document(key) for key in keys])
+        else:
+            show_keys(keys)
+
+
+@app.command()
+def describe(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
+    """Show everything about one CMK."""
+
+    async def change(_kms: EmbeddedKms) -> str:
+        return key_id
+
+    change_key(config, data, change, as_json=as_json)
+
+
+@app.command()
+def alias(
+    key_id: KeyId,
+    name: Annotated[str, typer.Argument(metavar="alias/NAME", help="The alias.")],
+    *,
+    config: ConfigPlace = None,
+    data: DataPlace = None,
+    as_json: Json = False,
+) -> None:
+    """Let an alias name a CMK, whatever it named before."""
+    checked = alias_in(name)
+
+    async def change(kms: EmbeddedKms) -> str:
+        await kms.set_alias(checked, key_id)
+        return checked
+
+    change_key(config, data, change, as_json=as_json)
+
+
+@app.command()
+def rotate(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
+    """Give a CMK a new version now: new keys are wrapped by it, older versions still open."""
+
+    async def change(kms: EmbeddedKms) -> str:
+        return (await kms.rotate(key_id)).key_id
+
+    change_key(config, data, change, as_json=as_json)
+
+
+@app.command()
+def rotation(
+    key_id: KeyId,
+    *,
+    every: Every = None,
+    off: Off = False,
+    config: ConfigPlace = None,
+    data: DataPlace = None,
+    as_json: Json = False,
+) -> None:
+    """Let a CMK be rotated by itself while a proxy runs, or no longer."""
+    if (every is None) != off:
+        raise typer.BadParameter("give either --every DAYS or --off")
+    period = None if every is None else timedelta(days=every)
+
+    async def change(kms: EmbeddedKms) -> str:
+        await kms.set_rotation_period(key_id, period)
+        return key_id
+
+    change_key(config, data, change, as_json=as_json)
+
+
+@app.command()
+def enable(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
+    """Let a disabled CMK be used again."""
+
+    async def change(kms: EmbeddedKms) -> str:
+        await kms.enable(key_id)
+        return key_id
+
+    change_key(config, data, change, as_json=as_json)
+
+
+@app.command()
+def disable(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
+    """Let a CMK neither wrap nor unwrap; running proxies follow within cache.unwrapped_key_lifetime."""
+
+    async def change(kms: EmbeddedKms) -> str:
+        await kms.disable(key_id)
+        return key_id
+
+    change_key(config, data, change, as_json=as_json)
+
+
+@app.command("cancel-deletion")
+def cancel_deletion(
+    key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False
+) -> None:
+    """Take a scheduled deletion back. The CMK is disabled then."""
+
+    async def change(kms: EmbeddedKms) -> str:
+        await kms.cancel_deletion(key_id)
+        return key_id
+
+    change_key(config, data, change, as_json=as_json)
+
+
+@app.command()
+def grant(
+    key_id: KeyId,
+    *,
+    principal: Principal,
+    uses: For,
+    config: ConfigPlace = None,
+    data: DataPlace = None,
+    as_json: Json = False,
+) -> None:
+    """Let a client use a CMK. Counts where the configuration says clients.require_grants = true."""
+    wanted = uses_in(uses)
+
+    async def change(kms: EmbeddedKms) -> str:
+        await kms.grant(key_id, principal, wanted)
+        return key_id
+
+    change_key(config, data, change, as_json=as_json)
+
+
+@app.command()
+def revoke(
+    key_id: KeyId,
+    *,
+    principal: Principal,
+    uses: For = "encrypt,decrypt",
+    config: ConfigPlace = None,
+    data: DataPlace = None,
+    as_json: Json = False,
+) -> None:
+    """Take grants of a client back; without --for all of them."""
+    wanted = uses_in(uses)
+
+    async def change(kms: EmbeddedKms) -> str:
+        await kms.revoke(key_id, principal, wanted)
+        return key_id
+
+    change_key(config, data, change, as_json=as_json)
+
+
+app.command("import-parameters")(import_parameters)
+app.command("import")(import_material)
+app.command("delete-material")(delete_material)
