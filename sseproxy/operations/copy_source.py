@@ -15,8 +15,7 @@ from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, pinned
 from sseproxy.operations.backend import Address, expect, object_request
 from sseproxy.operations.bodies import start
 from sseproxy.operations.context import Services
-from sseproxy.operations.object_body import object_body
-from sseproxy.operations.reading import Stored
+from sseproxy.operations.reading import Stored, plaintext
 from sseproxy.operations.unsealed import guarded, refuse_lost
 from sseproxy.signing.canonical import encode_key
 from sseproxy.wire.conditions import Failed, NotModified, evaluate, parse_conditions
