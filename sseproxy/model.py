@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, StrEnum
 from hashlib import md5
 
 
@@ -139,6 +139,13 @@ class CustomerKey:
     def md5_text(self) -> str:
         """The base64 of the key's MD5: how requests and answers name the key."""
         return b64encode(md5(self.raw, usedforsecurity=False).digest()).decode()
+
+
+class KeyUse(StrEnum):
+    """What a client may be granted to do with a CMK."""
+
+    ENCRYPT = "encrypt"
+    DECRYPT = "decrypt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

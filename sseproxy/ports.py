@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.exchange import Body
-from sseproxy.model import KeyDescription, WrapContext, WrappedKey
+from sseproxy.model import KeyDescription, KeyUse, WrapContext, WrappedKey
 
 
 class Clock(Protocol):
@@ -55,13 +54,6 @@ class Kms(Protocol):
     async def healthy(self) -> None:
         """Return if the service can be used now, else raise."""
         ...
-
-
-class KeyUse(StrEnum):
-    """What a client may be granted to do with a CMK."""
-
-    ENCRYPT = "encrypt"
-    DECRYPT = "decrypt"
 
 
 class Grants(Protocol):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from sseproxy.model import Algorithm, Binding, EtagMode
+from sseproxy.model import Algorithm, Binding, EtagMode, KeyUse
 from sseproxy.settings_base import Seconds, Secret, Section
 from sseproxy.settings_remote_kms import RemoteKmsSettings
 
@@ -125,6 +125,7 @@ class StateSettings(Section):
     )
     prefix: Prefix = Field(default="", description="prepended to every key in the state bucket")
     create: bool = Field(default=True, description="create the bucket at start if it is missing")
+    replicas: int = Field(default=1, ge=1, description="how many proxies share the bucket, and so must share the keys")
 
 
 class Client(Section):
@@ -132,6 +133,14 @@ class Client(Section):
 
     access_key: str = Field(min_length=1, description="the name that the client signs with")
     secret_key: Secret = Field(description="its secret")
+
+
+class Grant(Section):
+    """Which CMKs one access key may use."""
+
+    principal: str = Field(min_length=1, description="the access key that the client signs with")
+    keys: str = Field(min_length=1, description="pattern of CMK ids: `*` any characters, `?` any one")
+    uses: tuple[KeyUse, ...] = Field(min_length=1, description="encrypt, decrypt or both")
 
 
 class ClientsSettings(Section):
@@ -143,6 +152,10 @@ class ClientsSettings(Section):
     )
     trust_unsigned: bool = Field(default=False, description="serve unsigned requests; only for a sidecar on loopback")
     max_clock_skew: Seconds = Field(default=900, description="how far a client's clock may be off")
+    require_grants: bool = Field(
+        default=False, description="clients use CMKs only as granted; the service master key needs no grant"
+    )
+    grants: tuple[Grant, ...] = Field(default=(), description="beside those of `sseproxy keys grant`")
 
     @model_validator(mode="after")
     def _access_keys_are_unique(self) -> Self:
@@ -206,7 +219,26 @@ class EmbeddedKmsSettings(Section):
 
     kind: Literal["embedded"] = Field(default="embedded", description="the only one of this release")
     database: Path = Field(description="the SQLite file")
-    root_key_file: Path = Field(description="32 bytes, raw or 64 hex digits, readable by the owner alone (mode 0600)")
+    root_key_file: Path | None = Field(
+        default=None, description="32 bytes, raw or 64 hex digits, readable by the owner alone (mode 0600)"
+    )
+    root_key: Secret | None = Field(default=None, description="instead of the file: 64 hex digits, e.g. by variable")
+    root_passphrase: Secret | None = Field(
+        default=None, description="instead of the file: a passphrase of 20 characters or more (scrypt, once at start)"
+    )
+    service_key_period: Seconds = Field(
+        default=365 * 86400, description="how often the service master key is rotated by itself"
+    )
+
+    @model_validator(mode="after")
+    def _root_key_is_one(self) -> Self:
+        given = [name for name in ("root_key_file", "root_key", "root_passphrase") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "kms needs exactly one of root_key_file, root_key and root_passphrase"
+                + (f", not {' and '.join(given)}" if given else "")
+            )
+        return self
 
 
 class CacheSettings(Section):
@@ -284,5 +316,14 @@ class Settings(Section):
         if not self.clients.credentials and not self.clients.trust_unsigned:
             raise ValueError(
                 "clients.credentials is empty, so that no request could be served; add at least one access key"
+    @model_validator(mode="after")
+    def _replicas_share_keys(self) -> Self:
+        if self.kms is not None and self.state.replicas > 1:
+            raise ValueError(
+                f"state.replicas is {self.state.replicas}, but the embedded KMS (section kms) is for one proxy on one "
+                "host; use a key service that they share (section remote_kms), or one replica"
+            )
+        return self
+
             )
         return self

@@ -25,6 +25,7 @@ NO_DEFAULT = object()
 # Tables whose keys are not fixed: how the example and the reference call them.
 INNER = {
     "clients.credentials": "clients.credentials[]",
+    "clients.grants": "clients.grants[]",
     "encryption.buckets": "encryption.buckets.NAME",
     "remote_kms.routes": "remote_kms.routes[]",
     "remote_kms.vault": "remote_kms.vault.NAME",
@@ -101,6 +102,11 @@ def _uncommented(text: str) -> str:
     return re.sub(r"(?m)^# (?=(\w+ = |\[))", "", text)
 
 
+def _without_other_root_keys(text: str) -> str:
+    """Of the three ways to give the root key, one counts."""
+    return re.sub(r"(?m)^root_(key|passphrase) = .*\n", "", text)
+
+
 def test_every_setting_has_a_description() -> None:
     assert [key for key, info in every_setting() if not info.description] == []
 
@@ -121,13 +127,13 @@ def test_what_the_example_states_is_the_default_unless_it_is_needed() -> None:
         for key, value in stated.items()
         if key in defaults and defaults[key] is not NO_DEFAULT and value != defaults[key]
     }
-    assert set(differing) == {"clients.credentials"}  # there is no useful proxy without one
+    assert set(differing) == {"clients.credentials", "kms.root_key_file"}  # there is no useful proxy without them
 
 
 @pytest.mark.parametrize("optional", [False, True], ids=["as it is", "with everything uncommented"])
 def test_the_example_loads(tmp_path: Path, *, optional: bool) -> None:
     text = EXAMPLE.read_text()
-    text = _uncommented(text) if optional else text
+    text = _without_other_root_keys(_uncommented(text)) if optional else text
     for directory in ("/etc/sseproxy/secrets", "/etc/sseproxy/tls", "/var/lib/sseproxy"):
         text = text.replace(directory, str(tmp_path))
     for name in set(re.findall(rf'"{re.escape(str(tmp_path))}/([\w.-]+)"', text)) - {"kms.sqlite3"}:
@@ -258,6 +264,28 @@ def test_unsigned_clients_are_trusted_on_loopback_alone() -> None:
     assert Settings.model_validate(document).clients.trust_unsigned
     with pytest.raises(ValidationError, match=r"trust_unsigned lets anybody in who reaches \[::\]:9000"):
         Settings.model_validate({**document, "listen": {"address": "[::]:9000"}})
+
+
+@pytest.mark.parametrize(
+    ("kms", "message"),
+    [
+        ({}, r"exactly one of root_key_file, root_key and root_passphrase$"),
+        ({"root_key_file": "r", "root_key": "k"}, "root_passphrase, not root_key_file and root_key$"),
+        ({"root_passphrase": "p", "root_key": "k"}, "root_passphrase, not root_key and root_passphrase$"),
+    ],
+)
+def test_there_is_one_root_key(kms: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings.model_validate({**_whole(trust_unsigned=True), "kms": {"database": "k", **kms}})
+
+    assert re.search(message, refused.value.errors()[0]["msg"])
+
+
+def test_several_replicas_on_an_embedded_kms_are_refused() -> None:
+    document = {**_whole(trust_unsigned=True), "state": {"replicas": 2}}
+
+    with pytest.raises(ValidationError, match=r"state\.replicas is 2, but the embedded KMS .* is for one proxy"):
+        Settings.model_validate(document)
 
 
 def test_an_access_key_that_is_there_twice_is_refused() -> None:

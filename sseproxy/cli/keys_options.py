@@ -13,7 +13,7 @@ from sseproxy.cli.keys_showing import key_document, show_json, show_key
 from sseproxy.cli.places import place_of
 from sseproxy.kms.details import KeyDetails
 from sseproxy.kms.embedded import EmbeddedKms
-from sseproxy.ports import KeyUse
+from sseproxy.model import KeyUse
 
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The CMK, by its id or an alias.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")]

@@ -22,9 +22,9 @@ from sseproxy.kms.importing import Import, ImportParameters, WrappingAlgorithm, 
 from sseproxy.kms.management import as_of, check_usable, local_name, not_found, settle
 from sseproxy.kms.material import open_data_key, open_material, parse_blob, wrap_data_key
 from sseproxy.kms.rows import KeyRow, Rows
-from sseproxy.model import KeyDescription, WrapContext, WrappedKey
+from sseproxy.model import KeyDescription, KeyUse, WrapContext, WrappedKey
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
-from sseproxy.ports import Clock, KeyUse
+from sseproxy.ports import Clock
 
 T = TypeVar("T")
 

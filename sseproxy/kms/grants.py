@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sseproxy.errors import InvalidArgument
 from sseproxy.kms.management import existing_key
 from sseproxy.kms.rows import Rows
-from sseproxy.ports import KeyUse
+from sseproxy.model import KeyUse
 
 _MOST_CHARACTERS = 256  # of an access key
 

@@ -9,7 +9,10 @@ from tests.test_settings import every_setting
 SETTINGS = Settings.model_validate(
     {
         "upstream": {"endpoint": "https://h", "access_key": "proxy", "secret_key": "upstream-secret", "security_token": "tok-en"},
-        "clients": {"credentials": [{"access_key": "app", "secret_key": "app-secret"}]},
+        "clients": {
+            "credentials": [{"access_key": "app", "secret_key": "app-secret"}],
+            "grants": [{"principal": "app", "keys": "*", "uses": ["decrypt"]}],
+        },
         "encryption": {"buckets": {"photos": {"etag": "opaque"}}},
         "kms": {"database": "k", "root_key_file": "r"},
         "remote_kms": {
@@ -20,7 +23,7 @@ SETTINGS = Settings.model_validate(
     }
 )  # fmt: skip
 
-TABLES = {"clients.credentials", "encryption.buckets", "remote_kms.routes", "remote_kms.vault"}
+TABLES = {"clients.credentials", "clients.grants", "encryption.buckets", "remote_kms.routes", "remote_kms.vault"}
 
 
 def test_every_setting_is_shown_and_no_secret() -> None:
