@@ -176,7 +176,10 @@ class BucketRule(Section):
     accept_bindings: tuple[Binding, ...] = Field(default=(), description="weaker bindings accepted here as well")
     sealed: bool = Field(default=False, description="refuse objects that are not sealed")
     allowed_keys: tuple[str, ...] | None = Field(
-        default=None, description="CMKs that may open and seal here; absent: all"
+        default=None, description="CMKs that may open and seal here; absent: as for all buckets"
+    )
+    allowed_algorithms: tuple[Algorithm, ...] | None = Field(
+        default=None, description="what may be written here; absent: as for all buckets"
     )
 
 
@@ -207,6 +210,13 @@ class EncryptionSettings(Section):
     )
     misspelled_headers: bool = Field(
         default=True, description="hear OSS's old misspelling `…-server-side-encrpytion` too; false: overlook it"
+    )
+    allowed_keys: tuple[str, ...] | None = Field(
+        default=None, description="CMKs, by id or alias, that may open and seal; absent: all"
+    )
+    allowed_algorithms: tuple[Algorithm, ...] | None = Field(
+        default=None,
+        description="what may be written, whoever decided it: AES256, KMS, SM4, CUSTOMER (SSE-C); absent: all",
     )
     bucket_settings_lifetime: Seconds = Field(default=30, description="how long a bucket's default may be cached")
     buckets: dict[str, BucketRule] = Field(

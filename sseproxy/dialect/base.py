@@ -120,6 +120,7 @@ class SseRequest:
     key_id: str | None = None
     context: bytes = b""  # the encryption context: the very bytes of a JSON object of texts
     bucket_key: bool | None = None  # whether a bucket key may be used; None: not said
+    customer_keys_blocked: bool | None = None  # of a bucket's rule: customers' keys are refused; None: not said
     suite: Suite = Suite.AES_256_GCM  # the cipher of the data
 
 

@@ -1,6 +1,7 @@
 """S3's documents (S3 dossier §2, §6.2, §7.2, §11)."""
 
 import re
+from dataclasses import replace
 from functools import partial
 from xml.etree.ElementTree import Element
 
@@ -33,19 +34,36 @@ _FLAGS = frozenset({"true", "false"})
 def parse_bucket_encryption(document: bytes) -> SseRequest:
     """Return a bucket's default encryption (S3 dossier §2.1, §2.2).
 
-    A rule that only blocks encryption types, or only speaks of bucket keys, leaves the default AES256. Neither has a
-    further effect here: SSE-C is refused anyway, and bucket keys change only the number of KMS calls. Raises
+    A rule that only blocks encryption types, or only speaks of bucket keys, leaves the default AES256. Raises
     `MalformedXml`, `InvalidArgument`, `UnsupportedFeature`.
     """
     root = parse_xml(document)
     rules = list(children(root, "Rule"))
     if root.tag != "ServerSideEncryptionConfiguration" or len(rules) != 1 or len(rules[0]) == 0:
         raise MalformedXml
-    flag = text_of(rules[0], "BucketKeyEnabled", "false")
-    if flag.strip().lower() not in _FLAGS:
-        raise MalformedXml
     applied = child(rules[0], _APPLY)
-    return SseRequest(algorithm=Algorithm.AES256) if applied is None else _applied(applied)
+    rule = SseRequest(algorithm=Algorithm.AES256) if applied is None else _applied(applied)
+    return replace(rule, bucket_key=_bucket_key(rules[0]), customer_keys_blocked=_customer_keys_blocked(rules[0]))
+
+
+def _bucket_key(rule: Element) -> bool | None:
+    if child(rule, "BucketKeyEnabled") is None:
+        return None
+    flag = text_of(rule, "BucketKeyEnabled").strip().lower()
+    if flag not in _FLAGS:
+        raise MalformedXml
+    return flag == "true"
+
+
+def _customer_keys_blocked(rule: Element) -> bool | None:
+    """Return whether SSE-C is blocked; None where the rule does not say, which leaves it as it was."""
+    blocked = child(rule, "BlockedEncryptionTypes")
+    if blocked is None:
+        return None
+    words = [(one.text or "").strip() for one in children(blocked, "EncryptionType")]
+    if len(words) != len(blocked) or words not in (["SSE-C"], ["NONE"]):
+        raise MalformedXml
+    return words == ["SSE-C"]
 
 
 def _applied(applied: Element) -> SseRequest:
@@ -90,8 +108,15 @@ def render_bucket_encryption(rule: SseRequest) -> bytes:
     return document_of(
         "ServerSideEncryptionConfiguration",
         NAMESPACE,
-        [group("Rule", applied, element("BucketKeyEnabled", "false"))],
+        [group("Rule", applied, element("BucketKeyEnabled", "true" if rule.bucket_key else "false"), _blocked(rule))],
     )
+
+
+def _blocked(rule: SseRequest) -> str:
+    if rule.customer_keys_blocked is None:
+        return ""
+    word = "SSE-C" if rule.customer_keys_blocked else "NONE"
+    return group("BlockedEncryptionTypes", element("EncryptionType", word))
 
 
 S3_XML = XmlShapes(

@@ -56,6 +56,7 @@ class BucketDefaults:
                 "key_id": rule.key_id,
                 "bucket_key": rule.bucket_key,
                 "suite": rule.suite.value,
+                "customer_keys_blocked": rule.customer_keys_blocked,
             }
         )
         await self._state.put(_key(bucket), payload, purpose=_PURPOSE, bucket=bucket)
@@ -85,6 +86,7 @@ def _parse(payload: bytes) -> SseRequest:
             key_id=fields["key_id"],
             bucket_key=fields["bucket_key"],
             suite=Suite(fields["suite"]),
+            customer_keys_blocked=fields["customer_keys_blocked"],
         )
     except (ValueError, TypeError, KeyError) as cause:
         raise StateRejected("The bucket's default encryption cannot be read; set it again.") from cause

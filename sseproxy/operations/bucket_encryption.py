@@ -1,12 +1,14 @@
 """GET, PUT and DELETE ?encryption: kept in the state bucket, never in the storage (S3 dossier §2; OSS dossier §2)."""
 
+from dataclasses import replace
+
 from sseproxy.dialect.base import SseRequest
 from sseproxy.errors import NoBucketEncryption, NoSuchBucket
 from sseproxy.exchange import Request, Response
 from sseproxy.operations.backend import expect
 from sseproxy.operations.context import Services
 from sseproxy.operations.passthrough import verified_document
-from sseproxy.policy.encryption import rule_for
+from sseproxy.policy.encryption import check_algorithm, rule_for
 from sseproxy.ports import UpstreamRequest
 
 
@@ -26,16 +28,25 @@ async def get_bucket_encryption(services: Services, request: Request) -> Respons
 
 async def put_bucket_encryption(services: Services, request: Request) -> Response:
     """Serve PutBucketEncryption. The key is not asked for: a wrong one fails later, at the first write."""
-    document = await verified_document(services, request)
     bucket = await _existing_bucket(services, request)
-    await services.bucket_defaults.put(bucket, services.dialect.xml.parse_bucket_encryption(document))
+    document = await verified_document(services, request, digest_needed=services.dialect.checksum_headers)
+    rule = services.dialect.xml.parse_bucket_encryption(document)
+    check_algorithm(rule.algorithm, rule_for(services.encryption, bucket))
+    if rule.customer_keys_blocked is None:  # not said: what is blocked stays so
+        before = await services.bucket_defaults.read(bucket)
+        rule = replace(rule, customer_keys_blocked=before.customer_keys_blocked if before is not None else None)
+    await services.bucket_defaults.put(bucket, rule)
     return Response(status=200)
 
 
 async def delete_bucket_encryption(services: Services, request: Request) -> Response:
     """Serve DeleteBucketEncryption; there may be nothing to delete."""
     bucket = await _existing_bucket(services, request)
-    await services.bucket_defaults.delete(bucket)
+    before = await services.bucket_defaults.read(bucket)
+    if before is not None and before.customer_keys_blocked:  # the default goes, what is blocked stays so
+        await services.bucket_defaults.put(bucket, replace(_configured(services, bucket), customer_keys_blocked=True))
+    else:
+        await services.bucket_defaults.delete(bucket)
     return Response(status=204)
 
 

@@ -8,11 +8,17 @@ from sseproxy.dialect.base import SseRequest
 from sseproxy.dialect.sse_headers import bucket_key_flag, parse_sse
 from sseproxy.exchange import Request
 from sseproxy.format import Envelope
-from sseproxy.model import ChecksumAlgorithm
+from sseproxy.model import Algorithm, ChecksumAlgorithm
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.plan import add_envelope
-from sseproxy.policy.encryption import EncryptionDecision, decide, decide_for_customer, rule_for
+from sseproxy.policy.encryption import (
+    EncryptionDecision,
+    check_algorithm,
+    decide,
+    decide_for_customer,
+    rule_for,
+)
 from sseproxy.policy.forwarding import to_backend
 
 
@@ -23,12 +29,15 @@ async def decide_for(services: Services, request: Request) -> EncryptionDecision
     rule = rule_for(services.encryption, bucket)
     customer_key = customer_key_of(services, request)
     if customer_key is not None:
+        check_algorithm(Algorithm.CUSTOMER, rule)
         return decide_for_customer(customer_key, rule)
     asked = requested_encryption(services, request)
     flag = bucket_key_flag(request.headers, services.dialect.sse)
     if asked is None and flag is not None:  # the flag alone: for whatever the bucket's default is
         asked = replace(default or SseRequest(algorithm=rule.default_algorithm), bucket_key=flag)
-    return decide(asked, default, rule, services.dialect)
+    decision = decide(asked, default, rule, services.dialect)
+    check_algorithm(decision.algorithm, rule)
+    return decision
 
 
 async def default_for(services: Services, bucket: str) -> EncryptionDecision:

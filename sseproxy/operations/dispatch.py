@@ -35,6 +35,7 @@ from sseproxy.operations.put_object import put_object
 from sseproxy.operations.update_encryption import update_encryption
 from sseproxy.operations.upload_part import upload_part
 from sseproxy.operations.upload_part_copy import upload_part_copy
+from sseproxy.operations.write_policy import check_write
 from sseproxy.policy.forwarding import refuse_reserved
 
 Handler = Callable[[Services, Request], Awaitable[Response]]
@@ -91,6 +92,7 @@ async def handle(services: Services, request: Request) -> Response:
     refuse_reserved([*request.headers, *request.query], DIALECTS.values())
     dialect.check_names(request.bucket, request.key)
     operation = dialect.route(request.method, request.bucket, request.key, request.query, request.headers)
+    await check_write(services, request, operation)
     check_customer_keys(services, request, operation)
     parse_sse(request.headers, request.query, operation, dialect)  # refuses what is not allowed here
     return await HANDLERS[operation](services, request)

@@ -18,7 +18,7 @@ from sseproxy.operations.backend import Address, address_of
 from sseproxy.operations.context import Services
 from sseproxy.operations.in_place import replace_envelope
 from sseproxy.operations.passthrough import verified_document
-from sseproxy.policy.encryption import EncryptionDecision, decide, rule_for
+from sseproxy.policy.encryption import EncryptionDecision, check_algorithm, decide, rule_for
 
 _LOCKED = ("object-lock-mode", "object-lock-legal-hold")
 _NOT_SEALED = "Only objects that are encrypted with SSE-S3 or SSE-KMS can be updated."
@@ -33,6 +33,7 @@ async def update_encryption(services: Services, request: Request) -> Response:
     asked = parse(await verified_document(services, request, digest_needed=True))
     address = address_of(request)
     rule = rule_for(services.encryption, address.ref.bucket)
+    check_algorithm(asked.algorithm, rule)
     decision = decide(asked, None, rule, services.dialect)
     await settled(services, lambda: _update(services, address, decision))
     return Response(status=200)

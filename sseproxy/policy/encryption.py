@@ -1,15 +1,18 @@
 """How a new object is encrypted: request over bucket default over configuration. Decisions are values."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sseproxy.dialect.base import Dialect, SseRequest
 from sseproxy.dialect.sse_headers import asked_key_id
-from sseproxy.errors import UnsupportedFeature
+from sseproxy.errors import AccessRefused, UnsupportedFeature
 from sseproxy.format import CUSTOMER_KEY_ID
 from sseproxy.model import Algorithm, Binding, CustomerKey, EtagMode, Suite
 from sseproxy.settings import BucketRule, EncryptionSettings
 
 SERVICE_KEY_ALIAS = "alias/sseproxy/service"  # the service master key that AES256 runs under
+
+T = TypeVar("T")
 
 _NO_RULE = BucketRule()
 
@@ -18,7 +21,8 @@ _NO_RULE = BucketRule()
 class EncryptionRule:
     """What the configuration says for one bucket.
 
-    `default_key_id` None: the dialect's default alias; `etag` None: by algorithm; `allowed_keys` None: all.
+    `default_key_id` None: the dialect's default alias; `etag` None: by algorithm; `allowed_keys` None: all,
+    `allowed_algorithms` likewise.
     """
 
     default_algorithm: Algorithm = Algorithm.AES256
@@ -27,6 +31,7 @@ class EncryptionRule:
     binding: Binding = Binding.BUCKET_KEY
     accept_bindings: frozenset[Binding] = frozenset()
     sealed: bool = False
+    allowed_algorithms: frozenset[Algorithm] | None = None
     allowed_keys: frozenset[str] | None = None
     bucket_keys: frozenset[Algorithm] = frozenset()
 
@@ -56,9 +61,23 @@ def rule_for(settings: EncryptionSettings, bucket: str) -> EncryptionRule:
         binding=own.binding or settings.binding,
         accept_bindings=frozenset(own.accept_bindings or settings.accept_bindings),
         sealed=own.sealed,
-        allowed_keys=None if own.allowed_keys is None else frozenset(own.allowed_keys),
+        allowed_algorithms=_set(own.allowed_algorithms, settings.allowed_algorithms),
+        allowed_keys=_set(own.allowed_keys, settings.allowed_keys),
         bucket_keys=frozenset(settings.bucket_keys),
     )
+
+
+def _set(own: tuple[T, ...] | None, general: tuple[T, ...] | None) -> frozenset[T] | None:
+    chosen = general if own is None else own
+    return None if chosen is None else frozenset(chosen)
+
+
+def check_algorithm(algorithm: Algorithm | None, rule: EncryptionRule) -> None:
+    """Raise `AccessRefused` where the configuration does not let objects be written so; None: by no known algorithm."""
+    if rule.allowed_algorithms is None or algorithm in rule.allowed_algorithms:
+        return
+    allowed = ", ".join(sorted(one.value for one in rule.allowed_algorithms))
+    raise AccessRefused(f"This endpoint is configured to take objects into this bucket with {allowed} alone.")
 
 
 def decide(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from sseproxy.dialect.base import Dialect, SseRequest
@@ -35,6 +37,10 @@ def _s3_default(applied: str) -> bytes:
     return _s3(f"<{APPLY}>{applied}</{APPLY}>")
 
 
+def _blocked(word: str) -> str:
+    return f"<BlockedEncryptionTypes><EncryptionType>{word}</EncryptionType></BlockedEncryptionTypes>"
+
+
 def _oss(applied: str) -> bytes:
     return f"<ServerSideEncryptionRule>\n <{APPLY}>{applied}</{APPLY}>\n</ServerSideEncryptionRule>".encode()
 
@@ -48,9 +54,11 @@ def _oss(applied: str) -> bytes:
         (_s3_default("<SSEAlgorithm>AES256</SSEAlgorithm>").replace(f' xmlns="{NS}"'.encode(), b""), AES),
         (
             _s3(f"<BucketKeyEnabled>true</BucketKeyEnabled><{APPLY}><SSEAlgorithm>aws:kms</SSEAlgorithm></{APPLY}>"),
-            KMS,
+            replace(KMS, bucket_key=True),
         ),
-        (_s3("<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"), AES),
+        (_s3("<BucketKeyEnabled>false</BucketKeyEnabled>"), replace(AES, bucket_key=False)),
+        (_s3(_blocked("SSE-C")), replace(AES, customer_keys_blocked=True)),
+        (_s3(_blocked("NONE")), replace(AES, customer_keys_blocked=False)),
     ],
 )
 def test_an_s3_rule_is_read(document: bytes, rule: SseRequest) -> None:
@@ -152,7 +160,31 @@ def test_the_shown_rules() -> None:
 @pytest.mark.parametrize("dialect", [S3, OSS], ids=lambda dialect: dialect.name)
 @pytest.mark.parametrize("rule", [AES, KMS, KMS_K])
 def test_a_shown_rule_reads_as_itself(dialect: Dialect, rule: SseRequest) -> None:
-    assert dialect.xml.parse_bucket_encryption(dialect.xml.render_bucket_encryption(rule)) == rule
+    shown = rule if dialect is OSS else replace(rule, bucket_key=False)  # S3 always tells the flag
+
+    assert dialect.xml.parse_bucket_encryption(dialect.xml.render_bucket_encryption(rule)) == shown
+
+
+@pytest.mark.parametrize("blocked", [True, False, None])
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_shown_s3_rule_tells_bucket_keys_and_blocks(blocked: bool | None, flag: bool) -> None:  # noqa: FBT001
+    rule = replace(KMS_K, bucket_key=flag, customer_keys_blocked=blocked)
+
+    assert S3.xml.parse_bucket_encryption(S3.xml.render_bucket_encryption(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "",
+        "<EncryptionType>SSE-KMS</EncryptionType>",
+        "<EncryptionType>SSE-C</EncryptionType><EncryptionType>NONE</EncryptionType>",
+        "<Other>SSE-C</Other>",
+    ],
+)
+def test_a_block_of_something_else_is_malformed(inner: str) -> None:
+    with pytest.raises(MalformedXml):
+        S3.xml.parse_bucket_encryption(_s3(f"<BlockedEncryptionTypes>{inner}</BlockedEncryptionTypes>"))
 
 
 @pytest.mark.parametrize("rule", [SM4, KMS_SM4])

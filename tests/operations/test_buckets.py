@@ -1,12 +1,15 @@
 """Buckets and their default encryption."""
 
+from base64 import b64encode
+from hashlib import md5
+
 import pytest
 
 from sseproxy.dialect.base import SseRequest
 from sseproxy.dialect.sse_headers import shown_key_id
 from sseproxy.errors import MalformedXml, NoBucketEncryption, NoSuchBucket, RequestError, SseNotAllowedHere
 from sseproxy.model import Algorithm
-from tests.operations.world import World
+from tests.operations.world import Answer, World
 
 _S3_RULE = (
     b'<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule>'
@@ -24,8 +27,16 @@ def _rule(world: World) -> bytes:
     return _S3_RULE if world.dialect.name == "s3" else _OSS_RULE
 
 
+def _digest(body: bytes) -> dict[str, str]:
+    return {"Content-MD5": b64encode(md5(body).digest()).decode()}
+
+
+async def _set(world: World, bucket: str, rule: bytes) -> Answer:
+    return await world.do("PUT", f"{bucket}?encryption", rule, _digest(rule))
+
+
 async def test_a_buckets_default_encrypts_what_says_nothing_itself(world: World) -> None:
-    await world.do("PUT", "/bucket?encryption", _rule(world))
+    await _set(world, "/bucket", _rule(world))
 
     default = await world.put("a", b"x")
     chosen = await world.put("b", b"x", own_server_side_encryption="AES256")
@@ -36,7 +47,7 @@ async def test_a_buckets_default_encrypts_what_says_nothing_itself(world: World)
 
 
 async def test_what_was_put_can_be_read_and_deleted(world: World) -> None:
-    await world.do("PUT", "/bucket?encryption", _rule(world))
+    await _set(world, "/bucket", _rule(world))
 
     assert b"<KMSMasterKeyID>my-key</KMSMasterKeyID>" in (await world.do("GET", "/bucket?encryption")).body
     assert (await world.do("DELETE", "/bucket?encryption")).status == 204
@@ -51,7 +62,7 @@ async def test_a_bucket_without_a_rule_shows_the_default_in_s3_and_404_in_oss(s3
 
 
 async def test_encryption_settings_never_reach_the_storage(world: World) -> None:
-    await world.do("PUT", "/bucket?encryption", _rule(world))
+    await _set(world, "/bucket", _rule(world))
     await world.do("GET", "/bucket?encryption")
 
     assert [said for said in world.journal.said() if "encryption" in said] == []
@@ -60,12 +71,13 @@ async def test_encryption_settings_never_reach_the_storage(world: World) -> None
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_a_bucket_that_is_not_there_has_no_encryption(world: World, method: str) -> None:
     with pytest.raises(NoSuchBucket):
-        await world.do(method, "/nowhere?encryption", _rule(world) if method == "PUT" else b"")
+        body = _rule(world) if method == "PUT" else b""
+        await world.do(method, "/nowhere?encryption", body, _digest(body))
 
 
 async def test_a_rule_that_is_none_is_refused(world: World) -> None:
     with pytest.raises(MalformedXml):
-        await world.do("PUT", "/bucket?encryption", b"<x/>")
+        await _set(world, "/bucket", b"<x/>")
 
 
 async def test_another_process_sees_a_rule_after_its_lifetime(world: World) -> None:
@@ -83,7 +95,7 @@ async def test_another_process_sees_a_rule_after_its_lifetime(world: World) -> N
 
 async def test_a_bucket_is_created_and_deleted_with_its_rule(world: World) -> None:
     await world.do("PUT", "/new-bucket")
-    await world.do("PUT", "/new-bucket?encryption", _rule(world))
+    await _set(world, "/new-bucket", _rule(world))
     await world.do("DELETE", "/new-bucket")
     await world.do("PUT", "/new-bucket")
 
