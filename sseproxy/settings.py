@@ -317,6 +317,15 @@ class Settings(Section):
         return remote
 
     @model_validator(mode="after")
+    def _replicas_share_keys(self) -> Self:
+        if self.kms is not None and self.state.replicas > 1:
+            raise ValueError(
+                f"state.replicas is {self.state.replicas}, but the embedded KMS (section kms) is for one proxy on one "
+                "host; use a key service that they share (section remote_kms), or one replica"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _clients_are_known(self) -> Self:
         if self.clients.trust_unsigned and not is_loopback(self.listen.address):
             raise ValueError(
@@ -326,14 +335,5 @@ class Settings(Section):
         if not self.clients.credentials and not self.clients.trust_unsigned:
             raise ValueError(
                 "clients.credentials is empty, so that no request could be served; add at least one access key"
-    @model_validator(mode="after")
-    def _replicas_share_keys(self) -> Self:
-        if self.kms is not None and self.state.replicas > 1:
-            raise ValueError(
-                f"state.replicas is {self.state.replicas}, but the embedded KMS (section kms) is for one proxy on one "
-                "host; use a key service that they share (section remote_kms), or one replica"
-            )
-        return self
-
             )
         return self
