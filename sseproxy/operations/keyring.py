@@ -70,6 +70,7 @@ class Keyring:
         self._kept: KeptValues[bytes, DataKey] = KeptValues(settings.unwrapped_keys, lifetime_s, clock)
         self._descriptions: KeptValues[str, KeyDescription] = KeptValues(_MOST_DESCRIPTIONS, lifetime_s, clock)
         self._opening: SingleFlight[bytes, DataKey] = SingleFlight()
+        self._describing: SingleFlight[str, KeyDescription] = SingleFlight()
 
     async def draw(self, decision: EncryptionDecision, ref: ObjectRef, layout: Layout) -> tuple[DataKey, Envelope]:
         """Draw a fresh data key for an object and return it with the envelope that it travels in.
@@ -253,10 +254,13 @@ class Keyring:
     async def _described(self, name: str) -> KeyDescription:
         """Return what the KMS says of a CMK, at most as old as opened keys may be."""
         known = self._descriptions.get(name)
-        if known is None:
-            known = await self._kms.describe(name)
-            self._descriptions.put(name, known)
-        return known
+        return known or await self._describing.run(name, lambda: self._describe(name))
+
+    async def _describe(self, name: str) -> KeyDescription:
+        since = self._clock.now()
+        described = await self._kms.describe(name)
+        self._descriptions.put(name, described, since=since)
+        return described
 
 
 def _for_customer(customer: CustomerKey, key: DataKey, bare: Envelope, context: WrapContext) -> Envelope:

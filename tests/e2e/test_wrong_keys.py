@@ -203,17 +203,21 @@ def test_a_disabled_key_neither_reads_nor_writes_from_its_next_use_on(site: Site
 
 
 def test_a_disabled_key_still_serves_what_is_kept_and_nothing_else(launcher: Launcher, site: Site) -> None:
-    """The default bound, `cache.unwrapped_key_lifetime`: for 60 seconds, only what was just read or written."""
+    """The default bound, `cache.unwrapped_key_lifetime`: for 60 seconds, what opens with a key that was just used."""
     caching = {"s3": launcher.proxy(site.store, site.keys)}
     assert _reads(caching, "s3", "s3-KMS")[0].body == _BODY
     key_id = _envelope(site.store, "s3-KMS").key_id
+    alone = {_HEADER["s3"]: "aws:kms", f"{_HEADER['s3']}-bucket-key-enabled": "false"}
+    assert signed(site.right["s3"], "PUT", f"/{_BUCKET}/alone", alone, _BODY).status == 200
 
     set_state(site.keys, key_id, "Disabled")
     kept = _reads(caching, "s3", "s3-KMS")[0]
-    not_kept = _reads(caching, "s3", "s3-KMS-large")
+    under_the_same_bucket_key = _reads(caching, "s3", "s3-KMS-large")[0]
+    not_kept = _reads(caching, "s3", "alone")
     set_state(site.keys, key_id, "Enabled")
 
     assert (kept.status, kept.body) == (200, _BODY)
+    assert (under_the_same_bucket_key.status, under_the_same_bucket_key.body) == (200, _LARGE)
     _check_refused(not_kept, _DISABLED["s3"], "s3")
 
 
@@ -221,7 +225,7 @@ def test_a_key_that_the_configuration_does_not_allow_cannot_read(site: Site) -> 
     """The object says which CMK opens it, and the configuration whether that one may."""
     target, headers = f"/{_STRICT}/k", {_HEADER["s3"]: "aws:kms"}
     put = signed(site.right["s3"], "PUT", target, headers, _BODY)
-    key_id = put.headers[_KEY_HEADER["s3"]]
+    key_id = put.headers[_KEY_HEADER["s3"]].removeprefix("arn:aws:kms:::key/")
 
     answer = signed(site.right["oss"], "GET", target, dialect="oss")
 
