@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,13 +29,12 @@ from sseproxy.bootstrap.telemetry import build_telemetry
 from sseproxy.bulk.context import Tools
 from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
 from sseproxy.format import Envelope
-from sseproxy.format.wrapping import WrapRejected
-from sseproxy.kms.material import parse_blob
-from sseproxy.model import Binding
+from sseproxy.model import Binding, WrappedKey
 from sseproxy.operations.kek_records import NoKekRecords
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import EncryptionRule
+from sseproxy.ports import Kms
 from sseproxy.settings import LoggingSettings, Settings
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ async def _open_tools(settings: Settings) -> AsyncGenerator[Tools, None]:
             pool=pool,
         )
         services = build_services(settings, adapters)[name]
-        yield Tools(services=services, key_version=key_version)
+        yield Tools(services=services, key_version=partial(_key_version, kms), describe_key=kms.describe)
 
 
 def _check_database(settings: Settings) -> None:
@@ -143,12 +143,9 @@ async def _check_state(state: StateStore, settings: Settings) -> None:
         raise StartFailed(unreachable(settings, cause)) from cause
 
 
-def key_version(envelope: Envelope) -> str | None:
+def _key_version(kms: Kms, envelope: Envelope) -> str | None:
     """Return the version of the CMK that an envelope's outermost wrap names, None where it does not show it."""
     if envelope.key_version is not None:
         return envelope.key_version
     blob = envelope.wrapped_key if envelope.wrapped_kek is None else envelope.wrapped_kek
-    try:
-        return str(parse_blob(blob).version)
-    except WrapRejected:  # another key service's
-        return None
+    return kms.version_of(WrappedKey(key_id=envelope.key_id, blob=blob))

@@ -1,9 +1,10 @@
 """What every bulk tool is given."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sseproxy.format import Envelope
+from sseproxy.model import KeyDescription
 from sseproxy.operations.context import Services
 
 
@@ -11,8 +12,10 @@ from sseproxy.operations.context import Services
 class Tools:
     """The services of the store's own dialect. `key_version` tells the CMK version that an envelope was wrapped under.
 
-    It is None where the key service does not show it.
+    It is None where the key service does not show it. `describe_key` resolves a CMK's id or alias; raises
+    `KeyServiceError`s.
     """
 
     services: Services
     key_version: Callable[[Envelope], str | None]
+    describe_key: Callable[[str], Awaitable[KeyDescription]]

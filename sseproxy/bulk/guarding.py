@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from multidict import CIMultiDict
 
-from sseproxy.bulk.xml_texts import first_text
 from sseproxy.errors import ConfigurationError
 from sseproxy.operations.backend import expect
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import bare_etag
+from sseproxy.operations.xml_texts import first_text
 from sseproxy.ports import UpstreamRequest
 from sseproxy.signing.canonical import encode_key
 

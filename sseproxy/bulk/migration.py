@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from multidict import CIMultiDict
 
-from sseproxy.bulk.access_lists import acl_headers
 from sseproxy.bulk.context import Tools
 from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, find, kind_of, list_objects
 from sseproxy.bulk.guarding import Guard, find_guard, keeps_versions
@@ -18,6 +17,7 @@ from sseproxy.bulk.job import Pass, SimpleJob
 from sseproxy.bulk.outcome import Outcome, Tally
 from sseproxy.errors import ConfigurationError, UpstreamAnswered
 from sseproxy.model import EtagMode
+from sseproxy.operations.access_lists import acl_headers
 from sseproxy.operations.assertions import Assertions, read_assertions
 from sseproxy.operations.attributes import Found, Overwritten, Unsealed
 from sseproxy.operations.body_check import BodyCheck

@@ -2,13 +2,15 @@
 
 Conditions on the copy's source and, where the dialect has such, on its destination name the ETag that came with the old
 envelope, so that a new envelope never lands on other bytes, and never buries what somebody else wrote meanwhile.
-Content-Type and the other system metadata, user metadata, storage class, redirect and tags stay. Last-Modified is a new
-one, and a bucket that keeps versions gets a new version: storages change metadata in no other way.
+Content-Type and the other system metadata, user metadata, storage class, redirect, tags, ACL and locks stay.
+Last-Modified is a new one, and a bucket that keeps versions gets a new version: storages change metadata in no other
+way.
 """
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.format import Envelope
+from sseproxy.operations.access_lists import acl_headers
 from sseproxy.operations.attributes import Found, Overwritten, pinned
 from sseproxy.operations.backend import refusal
 from sseproxy.operations.context import Services
@@ -18,7 +20,13 @@ from sseproxy.operations.system_metadata import is_metadata
 from sseproxy.ports import UpstreamRequest
 
 _MOST_DOCUMENT = 256 * 1024  # bytes of the storage's answer
-_KEPT = ("storage-class", "website-redirect-location")  # behind the dialect's prefix; a copy would drop them
+_KEPT = (  # behind the dialect's prefix; a copy would drop them
+    "storage-class",
+    "website-redirect-location",
+    "object-lock-mode",
+    "object-lock-retain-until-date",
+    "object-lock-legal-hold",
+)
 
 
 async def replace_envelope(services: Services, found: Found, envelope: Envelope) -> CIMultiDictProxy[str]:
@@ -28,6 +36,7 @@ async def replace_envelope(services: Services, found: Found, envelope: Envelope)
     """
     dialect, address = services.dialect, found.address
     headers = _metadata(services, found)
+    headers.update(await acl_headers(services, found))
     add_envelope(dialect, headers, envelope)
     headers[dialect.header("copy-source-if-match")] = f'"{found.backend_etag}"'
     if dialect.replaces_if_match:

@@ -34,8 +34,8 @@ class Place:
         """A client of the store, past the proxy."""
         return s3_client(self.store)
 
-    def run(self, name: str, *arguments: str, report: Path | None = None) -> Done:
-        return self.tool.run(name, "--bucket", self.bucket, *arguments, report=report)
+    def run(self, name: str, *arguments: str, report: Path | None = None, timeout_s: float = 120) -> Done:
+        return self.tool.run(name, "--bucket", self.bucket, *arguments, report=report, timeout_s=timeout_s)
 
     def stored(self, key: str) -> bytes:
         body: bytes = self.past.get_object(Bucket=self.bucket, Key=key)["Body"].read()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sseproxy.bulk.access_lists import canned_or_grants
 from sseproxy.bulk.migration import part_size_for
+from sseproxy.operations.access_lists import canned_or_grants
 from tests.bulk.conftest import Place
 from tests.support.killing import run_until_killed
 from tests.support.objects_tool import read_report
@@ -175,10 +175,10 @@ def migrate_under_kills(place: Place, directory: Path, *, count: int) -> None:
         report = directory / f"report-{attempt}"
         arguments = ("--bucket", place.bucket, "--concurrency", "4", "--report", str(report))
         process = place.tool.start("migrate", *arguments)
-        run_until_killed(process, lambda: _sealed_in(report) >= count // 5)  # noqa: B023 - used at once
+        run_until_killed(process, lambda: _sealed_in(report) >= count // 5, place.tool.log)  # noqa: B023 - used at once
         seen = _same_or_new(seen, _sealed_now(place))
         assert count // 5 * attempt <= len(seen) < count
-    done = place.run("migrate", "--concurrency", "4", report=directory / "report-4")
+    done = place.run("migrate", "--concurrency", "4", report=directory / "report-4", timeout_s=1800)
     sealed = _same_or_new(seen, _sealed_now(place))
 
     assert done.code == 0, done.err

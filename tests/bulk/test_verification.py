@@ -82,7 +82,7 @@ def test_a_run_that_was_killed_goes_on_and_reports_each_object_once_in_order(pla
     report = tmp_path / "report"
     arguments = ("--bucket", place.bucket, "--concurrency", "2", "--report", str(report))
     process = place.tool.start("verify", *arguments)
-    run_until_killed(process, lambda: len(read_report(report)) > 10)
+    run_until_killed(process, lambda: len(read_report(report)) > 10, place.tool.log)
     first = [line["key"] for line in read_report(report) if "outcome" in line]
     with report.open("ab") as file:
         file.write(b'{"key": "k0')  # as if the kill had come within a write

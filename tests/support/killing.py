@@ -2,10 +2,16 @@
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 
-def run_until_killed(process: "subprocess.Popen[bytes]", reached: Callable[[], bool], *, tries: int = 6_000) -> None:
-    """Kill a process with SIGKILL as soon as it has reached a point; fails where it ends or never gets there."""
+def run_until_killed(
+    process: "subprocess.Popen[bytes]", reached: Callable[[], bool], log: Path, *, tries: int = 60_000
+) -> None:
+    """Kill a process with SIGKILL as soon as it has reached a point; fails where it ends or never gets there.
+
+    `log` is what it writes, told where it ends by itself.
+    """
     for _ in range(tries):
         if reached():
             process.kill()
@@ -15,6 +21,6 @@ def run_until_killed(process: "subprocess.Popen[bytes]", reached: Callable[[], b
             process.wait(0.01)
         except subprocess.TimeoutExpired:
             continue
-        raise AssertionError(f"the process ended by itself with {process.returncode}")
+        raise AssertionError(f"the process ended by itself with {process.returncode}:\n{log.read_text()}")
     process.kill()
     raise AssertionError("the process did not get there")

@@ -50,22 +50,28 @@ class ObjectsTool:
     def environment(self) -> dict[str, str]:
         return recording_environment({**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}, self.nonces)
 
-    def run(self, name: str, *arguments: str, report: Path | None = None) -> Done:
+    def run(self, name: str, *arguments: str, report: Path | None = None, timeout_s: float = 120) -> Done:
         """Run a command to its end."""
         more = ["--report", str(report)] if report else []
         done = subprocess.run(
             self.command(name, *arguments, *more),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, env=self.environment(),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False, env=self.environment(),
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr, read_report(report))
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a command and return at once."""
-        return subprocess.Popen(
-            self.command(name, *arguments),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment(),
-        )  # fmt: skip
+        """Start a command and return at once. What it says is in `log`."""
+        with self.log.open("wb") as sink:
+            return subprocess.Popen(
+                self.command(name, *arguments),
+                stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=self.environment(),
+            )  # fmt: skip
+
+    @property
+    def log(self) -> Path:
+        """Where the command that was started last writes."""
+        return self.nonces.parent / "tool.log"
 
 
 def read_report(path: Path | None) -> list[dict[str, Any]]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from sseproxy.bulk.xml_texts import named, parse_document, text_in
 from sseproxy.operations.attributes import Found, pinned
 from sseproxy.operations.backend import expect, object_request
 from sseproxy.operations.context import Services
+from sseproxy.operations.xml_texts import named, parse_document, text_in
 
 _MOST_DOCUMENT = 256 * 1024  # bytes; 100 grants are below 64 KiB
 _WITHOUT_ACLS = frozenset({405, 501})  # what a storage answers that has none
