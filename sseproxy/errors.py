@@ -17,6 +17,7 @@ class SseProxyError(Exception):
     def __init__(self, message: str | None = None, /, **details: str) -> None:
         self.message = message if message is not None else self.default
         self.details = details
+        self.headers: dict[str, str] = {}  # of the answer, beside those that every error has
         super().__init__(self.message)
 
 
@@ -277,6 +278,18 @@ class PreconditionFailed(RequestError):
     default = "At least one of the pre-conditions you specified did not hold"
 
 
+class PositionNotEqualToLength(RequestError):
+    """An append names another position than the object's length, which a header of the answer tells."""
+
+    default = "Position is not equal to file length"
+
+
+class ObjectNotAppendable(RequestError):
+    """The object was not made by appending, or its bytes are not sealed."""
+
+    default = "The object is not appendable."
+
+
 class AuthenticationMalformed(RequestError):
     """The Authorization header cannot be parsed (`Region` where that is what is wrong)."""
 
@@ -495,7 +508,6 @@ class UpstreamAnswered(UpstreamError):
         super().__init__(message, **details)
         self.status = status
         self.code = code
-        self.headers: dict[str, str] = {}
 
 
 class Overloaded(SseProxyError):

@@ -35,6 +35,7 @@ class Operation(Enum):
     DELETE_OBJECT = auto()
     COPY_OBJECT = auto()
     CREATE_UPLOAD = auto()
+    APPEND_OBJECT = auto()  # OSS: POST ?append&position=
     UPLOAD_PART = auto()
     UPLOAD_PART_COPY = auto()
     COMPLETE_UPLOAD = auto()

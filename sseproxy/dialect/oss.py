@@ -35,12 +35,14 @@ _VOCABULARY = SseVocabulary(
         Operation.PUT_OBJECT,
         Operation.COPY_OBJECT,
         Operation.CREATE_UPLOAD,
+        Operation.APPEND_OBJECT,  # where they count for the first append
         Operation.CREATE_BUCKET,  # where they set the bucket's default
     }),
     echoed_on=frozenset({
         Operation.PUT_OBJECT,
         Operation.COPY_OBJECT,
         Operation.CREATE_UPLOAD,
+        Operation.APPEND_OBJECT,
         Operation.UPLOAD_PART,
         Operation.UPLOAD_PART_COPY,
         Operation.COMPLETE_UPLOAD,
@@ -116,6 +118,8 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.PreconditionFailed: _code(
         "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold."
     ),
+    e.PositionNotEqualToLength: _code("PositionNotEqualToLength", 409),
+    e.ObjectNotAppendable: _code("ObjectNotAppendable", 409),
     e.AuthenticationMalformed: _code("InvalidArgument"),
     e.AuthenticationQueryMalformed: _code("AccessDenied", 403),
     e.AccessRefused: _code("AccessDenied", 403),

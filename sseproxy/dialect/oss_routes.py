@@ -51,7 +51,9 @@ OSS_ROUTES = RouteTable(
         *relayed(_OBJECT, "POST", "restore", "cleanRestoredObject"),
         # The storage would process, join, stream or move stored bytes.
         *refused(_OBJECT, "GET HEAD PUT POST", "x-oss-process", "x-oss-async-process"),
-        *refused(_OBJECT, "POST", "append", "seal"),
+        on("POST", _OBJECT, "append", to=Operation.APPEND_OBJECT),
+        on("POST", _OBJECT, "append", "position", to=Operation.APPEND_OBJECT),
+        *refused(_OBJECT, "POST", "seal"),
         *refused(_OBJECT, "GET PUT POST", "callback", "callback-var", "link", "live", "vod", "select", "x-oss-rename"),
     ),
     parameters={

@@ -116,6 +116,8 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.RangeNotSatisfiable: _code("InvalidRange", 416),
     e.PartNumberNotSatisfiable: _code("InvalidPartNumber", 416),
     e.PreconditionFailed: _code("PreconditionFailed", 412),
+    e.PositionNotEqualToLength: _code("PositionNotEqualToLength", 409),
+    e.ObjectNotAppendable: _code("ObjectNotAppendable", 409),
     e.AuthenticationMalformed: _code("AuthorizationHeaderMalformed"),
     e.AuthenticationQueryMalformed: _code("AuthorizationQueryParametersError"),
     e.AccessRefused: _code("AccessDenied", 403),

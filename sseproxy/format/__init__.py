@@ -3,7 +3,18 @@
 What is listed here is the package's interface; everything else in it is private.
 """
 
-from sseproxy.format.attributes import Attributes, SegmentEntry, check_attributes, check_attributes_room
+from sseproxy.format.appending import (
+    Block,
+    appended,
+    block_closing,
+    block_of,
+    block_stored_size,
+    check_follows,
+    open_block,
+    table_start,
+    unsealed_entry,
+)
+from sseproxy.format.attributes import Attributes, FooterPlace, SegmentEntry, check_attributes, check_attributes_room
 from sseproxy.format.context import caller_pairs, wrap_context
 from sseproxy.format.customer import CUSTOMER_KEY_ID, open_for_customer, wrap_for_customer
 from sseproxy.format.envelope import (
@@ -64,9 +75,11 @@ __all__ = [
     "TAIL",
     "TAIL_READ",
     "Attributes",
+    "Block",
     "ClosingKeys",
     "DataKey",
     "Envelope",
+    "FooterPlace",
     "Located",
     "Opener",
     "PartRecord",
@@ -75,10 +88,15 @@ __all__ = [
     "SegmentSealer",
     "StoredRange",
     "Tail",
+    "appended",
+    "block_closing",
+    "block_of",
+    "block_stored_size",
     "caller_pairs",
     "check_attributes",
     "check_attributes_room",
     "check_available",
+    "check_follows",
     "closing",
     "decode_envelope",
     "decode_recovery",
@@ -90,6 +108,7 @@ __all__ = [
     "is_tail",
     "locate",
     "lp",
+    "open_block",
     "open_footer",
     "open_footer_copy",
     "open_for_customer",
@@ -103,6 +122,8 @@ __all__ = [
     "seal_record",
     "segment_stored_size",
     "stored_size",
+    "table_start",
+    "unsealed_entry",
     "whole",
     "wrap_context",
     "wrap_for_customer",

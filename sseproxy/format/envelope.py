@@ -175,8 +175,6 @@ def _unpack(data: bytes) -> Envelope:
 
 
 def _checked(envelope: Envelope) -> Envelope:
-    if envelope.layout is Layout.APPEND:
-        raise ValueError("it is an appendable object (layout 3), which this release does not open.")
     if envelope.suite not in _SUITES_OF[envelope.algorithm]:
         raise ValueError("its suite is not one of the algorithm's.")
     if (envelope.kek_id is None) != (envelope.wrapped_kek is None):

@@ -22,6 +22,7 @@ from sseproxy.format.envelope import Envelope, recovery_bytes
 from sseproxy.format.keys import ClosingKeys, DataKey
 from sseproxy.format.layout import TAG, TAIL, segment_stored_size
 from sseproxy.format.suites import aead_of
+from sseproxy.model import Layout
 from sseproxy.stage import Buffer
 
 TAIL_READ: Final = 16_384  # what a cold read asks for from the end; enough for some 400 segments
@@ -140,9 +141,16 @@ def open_footer(key: DataKey, envelope: Envelope, footer: bytes, tail: bytes, *,
         raise FooterRejected(f"The object's footer is not valid: {cause}") from cause
     if attributes.layout is not envelope.layout:
         raise FooterRejected("Footer and envelope of the object name different layouts.")
-    if stored_size is not None and stored_size != layout.stored_size(attributes.plaintext_size):
+    if stored_size is not None and stored_size != _demanded_size(attributes, parsed):
         raise FooterRejected("The object's stored size is not the one that its footer demands.")
     return attributes
+
+
+def _demanded_size(attributes: Attributes, tail: Tail) -> int:
+    if attributes.layout is not Layout.APPEND:
+        return layout.stored_size(attributes.plaintext_size)
+    last = segment_stored_size(attributes.segments[-1].plaintext_size)
+    return attributes.offsets[-1] + last + tail.recovery_length + tail.closing_length
 
 
 def open_footer_copy(key: DataKey, envelope: Envelope, *, stored_size: int | None) -> Attributes | None:

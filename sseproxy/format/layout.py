@@ -13,6 +13,8 @@ SALT: Final = 32  # salt at the head of a segment, docs/format.md, "Body"
 TAIL: Final = 16  # the last bytes of an object, docs/format.md, "Tail"
 SMALLEST_SEGMENT: Final = 102_400  # of all but the last segment, M in docs/format.md, "Stored size"
 MOST_SEGMENTS: Final = 10_000  # docs/format.md, "Stored size"
+MOST_APPENDS: Final = 2**24 - 1  # segments of an appendable object, docs/format.md, "Append"
+MOST_TABLED_APPENDS: Final = 256  # of them in one footer, docs/format.md, "Append"
 LARGEST_SEGMENT: Final = 2**40 - 1  # plaintext; the table says it in 40 bits, docs/format.md, "Attributes"
 
 _FURTHER_SEGMENT = 120  # what each segment after the first may cost, docs/format.md, "Stored size"

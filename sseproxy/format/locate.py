@@ -25,7 +25,8 @@ class StoredRange:
 class Located:
     """Where a plaintext range lies: open `ranges`, drop `skip` bytes, keep `take`.
 
-    Between two ranges lies nothing but the later segment's salt, so one backend request fetches all.
+    Between two ranges lies nothing but the later segment's salt, and in an appendable object what closed the earlier
+    append, so one backend request fetches all.
     """
 
     ranges: tuple[StoredRange, ...]
@@ -42,25 +43,26 @@ class Located:
 
 
 def locate(wanted: ByteRange, attributes: Attributes) -> Located:
-    """Return where the wanted plaintext lies. Raises `ValueError` where the object does not reach that far.
+    """Return where the wanted plaintext lies. Raises `ValueError` where the attributes' table does not reach that far.
 
-    The attributes must have been checked: no segment but the last is empty.
+    The attributes must have been checked.
     """
-    if not 0 <= wanted.first <= wanted.last < attributes.plaintext_size:
-        raise ValueError("The range lies outside the object.")
+    if not attributes.plaintext_before <= wanted.first <= wanted.last < attributes.plaintext_size:
+        raise ValueError("The range lies outside the object, or in front of the table's first segment.")
     segments = attributes.segments
     sizes = [entry.plaintext_size for entry in segments]
-    starts = [0, *accumulate(sizes)]
+    starts = list(accumulate(sizes, initial=attributes.plaintext_before))
+    offsets = attributes.offsets or list(accumulate(map(segment_stored_size, sizes), initial=0))
     first = bisect_right(starts, wanted.first) - 1
     last = bisect_right(starts, wanted.last) - 1
-    offset = sum(map(segment_stored_size, sizes[:first]))
     ranges = []
     for position in range(first, last + 1):
         entry = segments[position]
+        if not entry.plaintext_size:
+            continue
         from_byte = max(wanted.first - starts[position], 0)
         to_byte = min(wanted.last - starts[position], entry.plaintext_size - 1)
-        ranges.append(_stored_range(entry, offset, from_byte // FRAME, to_byte // FRAME))
-        offset += segment_stored_size(entry.plaintext_size)
+        ranges.append(_stored_range(entry, offsets[position], from_byte // FRAME, to_byte // FRAME))
     skip = (wanted.first - starts[first]) % FRAME
     return Located(ranges=tuple(ranges), skip=skip, take=wanted.length)
 

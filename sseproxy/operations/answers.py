@@ -1,6 +1,7 @@
 """The headers of answers about sealed objects: what is shown of an object's encryption, digests and ETag."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 
 from multidict import CIMultiDict
 
@@ -105,13 +106,19 @@ def checksum_headers(
     return headers
 
 
-def object_type_headers(dialect: Dialect, attributes: Attributes) -> Headers:
-    """Return how the dialect names the object's making, where it does.
+def object_type_headers(dialect: Dialect, attributes: Attributes, stored: Mapping[str, str]) -> Headers:
+    """Return how the dialect names the object's making, where it does. `stored` are the storage's headers.
 
-    A body of unknown length was stored in parts, but to the client it is an object sent in one request.
+    A body of unknown length was stored in parts, but to the client it is an object sent in one request. Whether an
+    object that grew by appending may grow on, the storage says.
     """
     headers: Headers = CIMultiDict()
-    if dialect.object_type_header is not None:
-        layout = attributes.layout if attributes.part_count is not None else Layout.SINGLE
-        headers[dialect.object_type_header] = dialect.object_types[layout.value]
+    name, types = dialect.object_type_header, dialect.object_types
+    if name is not None:
+        layout = Layout.SINGLE
+        if attributes.part_count is not None or stored.get(name) == types[Layout.APPEND.value]:
+            layout = attributes.layout
+        headers[name] = types[layout.value]
+        if layout is Layout.APPEND:
+            headers[dialect.header("next-append-position")] = str(attributes.plaintext_size)
     return headers

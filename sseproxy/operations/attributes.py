@@ -25,7 +25,7 @@ from sseproxy.format import (
     parse_tail,
     plaintext_size,
 )
-from sseproxy.model import Algorithm, ByteRange, CustomerKey
+from sseproxy.model import Algorithm, ByteRange, CustomerKey, Layout
 from sseproxy.operations.backend import Address, expect, object_request, set_range
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import bare_etag, client_etag, opaque_etag
@@ -198,7 +198,8 @@ async def open_found(
         try:
             attributes = await _read_footer(services, found, envelope, key)
         except UpstreamAnswered as error:
-            if not (is_archive_shown and error.code == "InvalidObjectState"):
+            is_shown = is_archive_shown and envelope.layout is not Layout.APPEND  # no arithmetic tells its size
+            if not (is_shown and error.code == "InvalidObjectState"):
                 raise
     return Opened(found=found, envelope=envelope, key=key, attributes=attributes, customer_key=customer_key)
 

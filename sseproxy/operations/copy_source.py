@@ -9,13 +9,13 @@ from urllib.parse import unquote
 from sseproxy.dialect.base import Dialect
 from sseproxy.errors import InvalidArgument, PreconditionFailed
 from sseproxy.exchange import Body, Request
-from sseproxy.format import locate, whole
 from sseproxy.model import ByteRange, ObjectRef
 from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, pinned
 from sseproxy.operations.backend import Address, expect, object_request
 from sseproxy.operations.bodies import start
 from sseproxy.operations.context import Services
-from sseproxy.operations.reading import Stored, plaintext
+from sseproxy.operations.object_body import object_body
+from sseproxy.operations.reading import Stored
 from sseproxy.operations.unsealed import guarded, refuse_lost
 from sseproxy.signing.canonical import encode_key
 from sseproxy.wire.conditions import Failed, NotModified, evaluate, parse_conditions
@@ -64,10 +64,7 @@ async def source_body(services: Services, subject: Opened | Unsealed, wanted: By
     Raises `Overwritten` where the source is not any more what it was. A sealed source that is archived has none.
     """
     if isinstance(subject, Opened):
-        if subject.attributes is None:
-            raise AssertionError("an archived object has no body to copy")
-        located = whole(subject.attributes) if wanted is None else locate(wanted, subject.attributes)
-        return plaintext(services, subject, located)
+        return object_body(services, subject, wanted)
     return await _unsealed_body(services, subject, wanted)
 
 

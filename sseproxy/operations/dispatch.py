@@ -13,6 +13,7 @@ from sseproxy.dialect.sse_headers import parse_sse
 from sseproxy.errors import AccessRefused
 from sseproxy.exchange import Request, Response
 from sseproxy.operations.abort_upload import abort_upload
+from sseproxy.operations.append_object import append_object
 from sseproxy.operations.bucket_encryption import (
     delete_bucket_encryption,
     get_bucket_encryption,
@@ -70,6 +71,7 @@ HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
         Operation.DELETE_OBJECT: delete_object,
         Operation.COPY_OBJECT: copy_object,
         Operation.CREATE_UPLOAD: create_upload,
+        Operation.APPEND_OBJECT: append_object,
         Operation.UPLOAD_PART: upload_part,
         Operation.UPLOAD_PART_COPY: upload_part_copy,
         Operation.COMPLETE_UPLOAD: complete_upload,

@@ -8,14 +8,14 @@ between, everything begins again.
 from contextlib import AsyncExitStack
 
 from sseproxy.exchange import Body, Request, Response
-from sseproxy.format import Attributes, locate, whole
 from sseproxy.operations.attributes import Found, Opened, length_of, look, open_found, probe, settled
 from sseproxy.operations.backend import address_of, expect
 from sseproxy.operations.bodies import collect, start
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
+from sseproxy.operations.object_body import object_body
 from sseproxy.operations.ranges import Wanted, asks_for_some, requested_part, wanted_of
-from sseproxy.operations.reading import Stored, plaintext
+from sseproxy.operations.reading import Stored
 from sseproxy.operations.symlinks import target_of
 from sseproxy.operations.unsealed import send_some, send_whole
 from sseproxy.operations.viewing import judge, read_request, view_response
@@ -45,9 +45,8 @@ async def _get_whole(services: Services, request: Request) -> Response:
             return refused
         if isinstance(subject, Opened):
             answer = view_response(services, request, subject, Wanted())
-            located = whole(_attributes(subject))
-            body = plaintext(services, subject, located, Stored(response, stack.pop_all(), 0, size))
-            answer.body = await _begun(body, located.take)
+            body = object_body(services, subject, stored=Stored(response, stack.pop_all(), 0, size))
+            answer.body = await _begun(body, subject.size)
             return answer
         return await send_whole(services, subject, Stored(response, stack.pop_all(), 0, size))
 
@@ -67,16 +66,9 @@ async def _get_some(services: Services, request: Request) -> Response:
         return await send_some(services, request, subject)
     wanted = wanted_of(services.dialect, request, subject)
     answer = view_response(services, request, subject, wanted)
-    attributes = _attributes(subject)
-    located = whole(attributes) if wanted.range is None else locate(wanted.range, attributes)
-    answer.body = await _begun(plaintext(services, subject, located), located.take)
+    length = subject.size if wanted.range is None else wanted.range.length
+    answer.body = await _begun(object_body(services, subject, wanted.range), length)
     return answer
-
-
-def _attributes(opened: Opened) -> Attributes:
-    if opened.attributes is None:
-        raise AssertionError("a body is only read of an object whose footer could be read")
-    return opened.attributes
 
 
 async def _begun(body: Body, length: int) -> bytes | Body:

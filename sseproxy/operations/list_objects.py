@@ -35,7 +35,7 @@ async def list_objects(services: Services, request: Request) -> Response:
         document = await response.read(_MOST_LISTING)
         headers = to_client(response.headers, services.dialect, sealed=False)
     entries = services.dialect.xml.parse_listing(document)
-    sealed = [entry for entry in entries if plaintext_size(entry.stored_size) is not None]
+    sealed = [entry for entry in entries if entry.appendable or plaintext_size(entry.stored_size) is not None]
     await _fill(services, request.bucket or "", sealed)
     shown = services.dialect.xml.render_listing(document, entries)
     return Response(status=200, headers=headers, body=shown, content_length=len(shown))

@@ -83,7 +83,7 @@ async def _store_held(
     key, envelope = drawn
     sealed = seal_whole(key, envelope, buffers, facts, plan.decision.etag_mode)
     headers = plan.headers.copy()
-    headers["Content-MD5"] = await _content_md5(services, sealed.stored)
+    headers["Content-MD5"] = await content_md5(services, sealed.stored)
     plan = replace(plan, headers=headers)
     answer = await send_sealed(services, plan, sealed.envelope, sealed.stored, len(sealed.stored))
     return StoredObject(envelope=envelope, attributes=sealed.attributes, headers=answer)
@@ -126,7 +126,7 @@ async def send_sealed(
         return response.headers
 
 
-async def _content_md5(services: Services, stored: bytes) -> str:
+async def content_md5(services: Services, stored: bytes) -> str:
     """Return Content-MD5 of the ciphertext, so that the storage can tell damage on the way."""
     if len(stored) <= INLINE_DIGEST:
         return _md5_base64(stored)

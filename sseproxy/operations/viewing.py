@@ -79,7 +79,7 @@ def view_response(services: Services, request: Request, opened: Opened, wanted: 
     headers.update(sse_headers(dialect, opened.envelope, opened.customer_key))
     if opened.attributes is not None:
         headers.update(digest_headers(dialect, opened.attributes))
-        headers.update(object_type_headers(dialect, opened.attributes))
+        headers.update(object_type_headers(dialect, opened.attributes, opened.found.headers))
         headers.update(_part_headers(services, request, opened.attributes, wanted))
     status = 200
     length = opened.size

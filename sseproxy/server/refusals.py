@@ -11,7 +11,6 @@ from sseproxy.errors import (
     KeyServiceUnavailable,
     Overloaded,
     SseProxyError,
-    UpstreamAnswered,
     UpstreamUnavailable,
 )
 from sseproxy.exchange import Response
@@ -40,8 +39,7 @@ def refuse(dialect: Dialect, error: SseProxyError, method: str, request_id: str,
     headers = CIMultiDict({"Content-Type": "application/xml"})
     if isinstance(error, _TRY_AGAIN):
         headers["Retry-After"] = _PAUSE_S
-    if isinstance(error, UpstreamAnswered):
-        headers.update(error.headers)
+    headers.update(error.headers)
     if method != "HEAD":
         return Response(status=code.status, headers=headers, body=document, content_length=len(document))
     if dialect.error_in_head_header is not None:

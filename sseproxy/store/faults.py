@@ -116,8 +116,10 @@ S3_CODES: Mapping[str, Code] = _table(
         "NoSuchWebsiteConfiguration": (404, "The specified bucket does not have a website configuration"),
         "NotImplemented": (501, "A header you provided implies functionality that is not implemented"),
         "NotSymlink": (400, "The object is not symlink"),
+        "ObjectNotAppendable": (409, "The object is not appendable."),
         "ObjectLockConfigurationNotFoundError": (404, "Object Lock configuration does not exist for this bucket"),
         "OwnershipControlsNotFoundError": (404, "The bucket ownership controls were not found"),
+        "PositionNotEqualToLength": (409, "Position is not equal to file length"),
         "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
         "ReplicationConfigurationNotFoundError": (404, "The replication configuration was not found"),
         "RequestTimeTooSkewed": (

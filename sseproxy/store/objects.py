@@ -190,6 +190,8 @@ def object_headers(call: Call, row: ObjectRow, metadata: Metadata) -> CIMultiDic
         headers["x-oss-object-type"] = row.kind
         headers["x-oss-storage-class"] = shown_class(call.wire, row.storage_class)
         headers["x-oss-hash-crc64ecma"] = str(metadata.crc64)
+        if row.kind == "Appendable":
+            headers["x-oss-next-append-position"] = str(row.size)
         if metadata.md5:
             headers["Content-MD5"] = metadata.md5
     elif row.storage_class:

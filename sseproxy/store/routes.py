@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from sseproxy.store import annotations, buckets, copying, listing, multipart, objects
+from sseproxy.store import annotations, appending, buckets, copying, listing, multipart, objects
 from sseproxy.store.completion import complete_upload
 from sseproxy.store.faults import Fault
 from sseproxy.store.service import Answer, Call, Service
@@ -15,7 +15,6 @@ _UNKNOWN = frozenset(
         "accessPoint",
         "analytics",
         "annotation",
-        "append",
         "asyncFetch",
         "attributes",
         "cname",
@@ -76,6 +75,7 @@ _S3_OBJECT: dict[tuple[str, str], Handler] = {("GET", "attributes"): annotations
 _OSS_OBJECT: dict[tuple[str, str], Handler] = {
     ("HEAD", "objectMeta"): annotations.get_object_meta,
     ("GET", "objectMeta"): annotations.get_object_meta,
+    ("POST", "append"): appending.append_object,
     ("PUT", "symlink"): annotations.put_symlink,
     ("GET", "symlink"): annotations.get_symlink,
 }

@@ -76,7 +76,6 @@ GET /b/k?uploads                      REFUSE
 PUT /b/k?unheard-of                   REFUSE
 POST /b/k?unheard-of                  REFUSE
 GET /b/k?tagging&unheard-of           REFUSE
-POST /b/k?append&position=0           REFUSE
 POST /b/k?select                      REFUSE
 POST /b/k                             REFUSE
 PATCH /b/k                            REFUSE
@@ -130,7 +129,7 @@ GET /b/k?x-oss-process=image%2Fresize REFUSE
 POST /b/k?x-oss-process               REFUSE
 POST /b/k?x-oss-async-process         REFUSE
 GET /b/k?x-oss-of-tomorrow=1          REFUSE
-POST /b/k?append=&position=0          REFUSE
+POST /b/k?append=&position=0          APPEND_OBJECT
 POST /b/k?seal&position=5             REFUSE
 PUT /b/k?callback=e30%3D              REFUSE
 POST /b/k?uploadId=u&callback=e30%3D  REFUSE
@@ -239,7 +238,7 @@ def test_an_unknown_sub_resource_is_named_and_cut_short(dialect: Dialect) -> Non
 
 @BOTH
 def test_a_known_but_unsupported_sub_resource_is_named(dialect: Dialect) -> None:
-    refusal = _refusal(dialect, "POST", "/b/k?append&position=0")
+    refusal = _refusal(dialect, "POST", "/b/k?seal&position=0")
 
     assert isinstance(refusal, UnsupportedFeature | MethodNotAllowed)
 

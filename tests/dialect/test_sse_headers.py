@@ -115,7 +115,7 @@ def test_the_services_lists_of_operations_are_followed() -> None:
     object_writes = {Operation.PUT_OBJECT, Operation.COPY_OBJECT, Operation.CREATE_UPLOAD}
 
     assert S3.sse.legal_on == object_writes
-    assert OSS.sse.legal_on == object_writes | {Operation.CREATE_BUCKET}
+    assert OSS.sse.legal_on == object_writes | {Operation.CREATE_BUCKET, Operation.APPEND_OBJECT}
 
 
 @pytest.mark.parametrize("operation", [Operation.UPLOAD_PART, Operation.UPLOAD_PART_COPY, Operation.COMPLETE_UPLOAD])

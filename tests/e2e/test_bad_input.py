@@ -298,7 +298,7 @@ def test_an_encryption_header_on_a_read_is_refused(server: Server, dialect: str,
         ("s3", 501, "GET", "torrent"),
         ("s3", 501, "PUT", "renameObject"),
         ("oss", 400, "GET", "x-oss-process=image/resize"),
-        ("oss", 400, "POST", "append&position=4"),
+        ("oss", 400, "POST", "seal"),
     ],
 )
 def test_what_would_show_or_move_ciphertext_as_data_is_refused(

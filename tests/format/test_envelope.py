@@ -161,11 +161,6 @@ def test_an_algorithm_with_another_ones_cipher_is_refused(suite: int, algorithm:
         decode_envelope(text_of({**fields_of(PLAIN), 2: suite, 3: algorithm, 4: "customer"}))
 
 
-def test_an_appendable_object_is_refused_with_a_reason() -> None:
-    with pytest.raises(EnvelopeRejected, match=r"appendable object .* this release does not open"):
-        decode_envelope(text_of({**fields_of(PLAIN), 13: 3}))
-
-
 @pytest.mark.parametrize("key", [6, 7])
 def test_a_kek_and_its_id_come_together(key: int) -> None:
     fields = fields_of(FULL)
@@ -255,7 +250,7 @@ def test_the_copy_of_the_footer_is_the_first_to_go() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"place": b"short"}, {"kek_id": None}, {"layout": Layout.APPEND}, {"commitment": b""}, {"key_id": ""}],
+    [{"place": b"short"}, {"kek_id": None}, {"layout": Layout.MULTIPART}, {"commitment": b""}, {"key_id": ""}],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_an_envelope_that_no_reader_takes_is_not_written(wrong: dict[str, Any]) -> None:
