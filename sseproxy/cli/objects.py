@@ -5,6 +5,7 @@ import typer
 from sseproxy.cli.objects_inspect import inspect
 from sseproxy.cli.objects_inventory import inventory
 from sseproxy.cli.objects_migrate import migrate
+from sseproxy.cli.objects_repair import repair
 from sseproxy.cli.objects_rewrap import rewrap
 from sseproxy.cli.objects_unseal import unseal
 from sseproxy.cli.objects_verify import verify
@@ -21,3 +22,4 @@ app.command()(verify)
 app.command()(inventory)
 app.command()(migrate)
 app.command()(rewrap)
+app.command()(repair)
