@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sseproxy.dialect.base import SseRequest
-from sseproxy.errors import NoBucketEncryption, NoSuchBucket
+from sseproxy.errors import NoBucketEncryption, NoSuchBucket, UnsupportedFeature
 from sseproxy.exchange import Request, Response
 from sseproxy.operations.backend import expect
 from sseproxy.operations.context import Services
@@ -13,13 +13,17 @@ from sseproxy.ports import UpstreamRequest
 
 
 async def get_bucket_encryption(services: Services, request: Request) -> Response:
-    """Serve GetBucketEncryption."""
+    """Serve GetBucketEncryption. Raises `UnsupportedFeature` for a rule that the dialect has no word for."""
     bucket = await _existing_bucket(services, request)
     rule = await services.bucket_defaults.read(bucket)
     if rule is None:
         if not services.dialect.default_encryption_shown:
             raise NoBucketEncryption(BucketName=bucket)
         rule = _configured(services, bucket)
+    if rule.algorithm not in services.dialect.sse.words:
+        raise UnsupportedFeature(
+            f"The bucket's default encryption, {rule.algorithm.value}, was set in another protocol."
+        )
     document = services.dialect.xml.render_bucket_encryption(rule)
     response = Response(status=200, body=document, content_length=len(document))
     response.headers["Content-Type"] = "application/xml"

@@ -6,6 +6,7 @@ from sseproxy.operations.bucket_states import forget_bucket_state
 from sseproxy.operations.context import Services
 from sseproxy.operations.deciding import requested_encryption
 from sseproxy.operations.passthrough import passed_request, relay
+from sseproxy.policy.encryption import check_algorithm, rule_for
 from sseproxy.policy.forwarding import to_client
 
 _MOST_INFO = 256 * 1024  # bytes of a bucket's description
@@ -15,6 +16,8 @@ _MOST_LISTING = 16 * 1024 * 1024  # bytes of a listing of buckets
 async def create_bucket(services: Services, request: Request) -> Response:
     """Serve CreateBucket. Encryption headers, where the dialect takes them here, become the bucket's default."""
     requested = requested_encryption(services, request)
+    if requested is not None:
+        check_algorithm(requested.algorithm, rule_for(services.encryption, request.bucket or ""))
     response = await relay(services, await passed_request(services, request))
     if requested is not None and request.bucket is not None:
         await services.bucket_defaults.put(request.bucket, requested)

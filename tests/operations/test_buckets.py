@@ -1,14 +1,24 @@
 """Buckets and their default encryption."""
 
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import md5
 
 import pytest
 
 from sseproxy.dialect.base import SseRequest
 from sseproxy.dialect.sse_headers import shown_key_id
-from sseproxy.errors import MalformedXml, NoBucketEncryption, NoSuchBucket, RequestError, SseNotAllowedHere
-from sseproxy.model import Algorithm
+from sseproxy.errors import (
+    AccessRefused,
+    MalformedXml,
+    NoBucketEncryption,
+    NoSuchBucket,
+    RequestError,
+    SseNotAllowedHere,
+    UnsupportedFeature,
+)
+from sseproxy.model import Algorithm, Suite
+from sseproxy.settings import EncryptionSettings
 from tests.operations.world import Answer, World
 
 _S3_RULE = (
@@ -70,8 +80,9 @@ async def test_encryption_settings_never_reach_the_storage(world: World) -> None
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_a_bucket_that_is_not_there_has_no_encryption(world: World, method: str) -> None:
+    body = _rule(world) if method == "PUT" else b""
+
     with pytest.raises(NoSuchBucket):
-        body = _rule(world) if method == "PUT" else b""
         await world.do(method, "/nowhere?encryption", body, _digest(body))
 
 
@@ -109,6 +120,38 @@ async def test_oss_sets_the_default_with_the_buckets_creation(oss: World, s3: Wo
     assert not [name for name in oss.journal.sent[0].headers if "encryption" in name]
     with pytest.raises(SseNotAllowedHere):
         await s3.do("PUT", "/new-bucket", headers={"own_server_side_encryption": "AES256"})
+
+
+async def test_a_bucket_is_not_created_with_a_rule_that_the_configuration_does_not_allow(oss: World) -> None:
+    oss.services = replace(oss.services, encryption=EncryptionSettings(allowed_algorithms=(Algorithm.KMS,)))
+
+    with pytest.raises(AccessRefused):
+        await oss.do("PUT", "/new-bucket", headers={"own_server_side_encryption": "SM4"})
+
+    assert oss.journal.sent == []
+
+
+async def test_a_rule_that_s3_has_no_word_for_is_refused_there_and_not_shown_as_another(s3: World) -> None:
+    await s3.services.bucket_defaults.put("bucket", SseRequest(algorithm=Algorithm.SM4, suite=Suite.SM4_GCM))
+
+    with pytest.raises(UnsupportedFeature):
+        await s3.do("GET", "/bucket?encryption")
+    with pytest.raises(UnsupportedFeature):
+        await s3.put("k", b"x")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        SseRequest(algorithm=Algorithm.SM4, suite=Suite.SM4_GCM),
+        SseRequest(algorithm=Algorithm.KMS, key_id="k", suite=Suite.SM4_GCM, bucket_key=True),
+        SseRequest(algorithm=Algorithm.AES256, bucket_key=False),
+    ],
+)
+async def test_a_rule_is_kept_whole(world: World, rule: SseRequest) -> None:
+    await world.services.bucket_defaults.put("bucket", rule)
+
+    assert await world.other_process().services.bucket_defaults.get("bucket") == rule
 
 
 @pytest.mark.parametrize(("method", "target"), [("GET", "/bucket/k"), ("HEAD", "/bucket/k"), ("DELETE", "/bucket/k")])

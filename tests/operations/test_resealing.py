@@ -11,6 +11,7 @@ from sseproxy.model import Algorithm, ObjectRef, Suite
 from sseproxy.operations.attributes import Found, Unsealed
 from sseproxy.operations.backend import Address
 from sseproxy.operations.resealing import PartsEtag, parts_etag
+from tests.independent_reader import read
 from tests.operations.fakes import Sent
 from tests.operations.world import Answer, World
 from tests.support.ciphers import without_sm4
@@ -46,6 +47,18 @@ async def test_a_copy_under_another_cipher_is_sealed_again_and_the_same_object(o
     assert (envelope.suite, envelope.algorithm) == (Suite.SM4_GCM, Algorithm.SM4)
     assert len(await oss.stored("to")) == stored_size(size)
     assert (await oss.stored("to"))[:32] != (await oss.stored("from"))[:32]
+
+
+async def test_the_independent_reader_reads_what_was_sealed_with_sm4(oss: World) -> None:
+    put = {"own_server_side_encryption": "KMS", "own_server_side_data_encryption": "SM4"}
+    await oss.put("k", _bytes(2 * _MIB), **put)
+    envelope = await oss.envelope("k")
+    key = await oss.services.keyring.open(envelope, ObjectRef("bucket", "k"))
+
+    header = (await oss.stored_headers("k"))[oss.dialect.envelope_header]
+
+    assert len(key.raw) == 16
+    assert read(header, await oss.stored("k"), lambda _: key.raw) == _bytes(2 * _MIB)
 
 
 async def test_a_copy_within_a_cipher_moves_no_bytes(oss: World) -> None:
