@@ -184,6 +184,12 @@ class DigestMismatch(RequestError):
     default = "The Content-MD5 you specified did not match what we received."
 
 
+class MalformedChecksum(InvalidRequest):
+    """An `x-amz-checksum-*` value is no base64, or not of its algorithm's length."""
+
+    default = "The value of a checksum header is invalid."
+
+
 class ChecksumMismatch(RequestError):
     """An `x-amz-checksum-*` value differs from the received bytes."""
 
@@ -221,6 +227,12 @@ class InvalidPart(RequestError):
         "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
         "specified entity tag may not match the part's entity tag."
     )
+
+
+class NoParts(InvalidRequest):
+    """Complete's list is empty."""
+
+    default = "You must specify at least one part"
 
 
 class InvalidPartOrder(RequestError):

@@ -218,6 +218,9 @@ class EncryptionSettings(Section):
         default=None,
         description="what may be written, whoever decided it: AES256, KMS, SM4, CUSTOMER (SSE-C); absent: all",
     )
+    compat: Literal["aws", "ceph"] = Field(
+        default="aws", description="whose answers, where S3's authorities disagree: see docs/dialects.md"
+    )
     bucket_settings_lifetime: Seconds = Field(default=30, description="how long a bucket's default may be cached")
     buckets: dict[str, BucketRule] = Field(
         default_factory=dict, description="what single buckets do differently, by name"

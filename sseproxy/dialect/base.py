@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple
 
-from sseproxy.errors import RequestError, SseProxyError, UpstreamAnswered
+from sseproxy.errors import AccessRefused, RequestError, SseProxyError, UpstreamAnswered
 from sseproxy.model import Algorithm, Checksum, ChecksumAlgorithm, ChecksumType, Suite
 
 
@@ -92,10 +92,12 @@ class SseVocabulary:
     bucket_key_header: str | None = None  # asks for fewer KMS calls
     context_header: str | None = None  # names of the client's that the wrap is bound to
     key_arn_prefix: str = ""  # what stands before "key/" and an id where a key is shown that has no ARN of its own
+    key_id_needed: bool = False  # KMS without a key id is refused instead of using the default
     key_id_needs_kms: str = "A key id is only valid with KMS."  # what a key id without KMS is answered
     customer_key: CustomerKeyHeaders | None = None  # for the object itself; None: the dialect has no such keys
     source_customer_key: CustomerKeyHeaders | None = None  # for a copy's source
     customer_key_on: frozenset[Operation] = frozenset()  # operations that take such a key; others ignore it
+    is_customer_key_completing: bool = False  # Complete needs the key of its upload, and tells of it
     default_key_alias: str  # the CMK for KMS without a key id, created on first use
     prefix: str  # every request header that starts with it is ours and never reaches the backend
 
@@ -305,6 +307,9 @@ class Dialect:
     only_if_new_header: tuple[str, str] = ("If-None-Match", "*")  # a PUT with it never replaces an object
     replaces_if_match: bool = True  # whether a PUT or copy with If-Match replaces the object that it names alone
     object_acl_header: str | None = None  # what keeps an ACL in a copy onto itself; None: a copy never keeps it
+    told_as: Mapping[type[RequestError | AccessRefused], type[RequestError]] = field(default_factory=dict)
+    # ^ errors that this dialect's clients expect as others
+    variants: Mapping[str, Callable[["Dialect"], "Dialect"]] = field(default_factory=dict)  # by `encryption.compat`
     default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404
 
     def header(self, name: str) -> str:

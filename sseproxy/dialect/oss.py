@@ -94,6 +94,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     ),
     e.InvalidDigest: _code("InvalidDigest"),
     e.DigestMismatch: _code("InvalidDigest", 400, e.InvalidDigest.default),
+    e.MalformedChecksum: _code("InvalidRequest"),
     e.ChecksumMismatch: _code("InvalidDigest"),
     e.CrcMismatch: _code("InvalidCRC64"),
     e.PayloadHashMismatch: _code("InvalidDigest"),
@@ -105,6 +106,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
         "One or more of the specified parts could not be found or the specified entity tag might not have matched "
         "the part's entity tag.",
     ),
+    e.NoParts: _code("MalformedXML"),
     e.InvalidPartOrder: _code("InvalidPartOrder", 400, "The list of parts was not in ascending order."),
     e.NotFound: _code("NoSuchKey", 404),
     e.NoSuchBucket: _code("NoSuchBucket", 404, "The specified bucket does not exist."),

@@ -11,6 +11,7 @@ from sseproxy.dialect.base import (
     UnsatisfiableRange,
 )
 from sseproxy.dialect.names import check_s3_names
+from sseproxy.dialect.s3_ceph import as_ceph
 from sseproxy.dialect.s3_routes import S3_ROUTES
 from sseproxy.dialect.s3_xml import S3_XML
 from sseproxy.model import Algorithm
@@ -101,12 +102,14 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     ),
     e.InvalidDigest: _code("InvalidDigest"),
     e.DigestMismatch: _code("BadDigest"),
+    e.MalformedChecksum: _code("InvalidRequest"),
     e.ChecksumMismatch: _code("BadDigest"),
     e.CrcMismatch: _code("BadDigest"),
     e.PayloadHashMismatch: _code("XAmzContentSHA256Mismatch"),
     e.MalformedTrailer: _code("MalformedTrailerError"),
     e.InvalidChunkSize: _code("InvalidChunkSizeError"),
     e.InvalidPart: _code("InvalidPart"),
+    e.NoParts: _code("InvalidRequest"),
     e.InvalidPartOrder: _code("InvalidPartOrder"),
     e.NotFound: _code("NoSuchKey", 404),
     e.NoSuchBucket: _code("NoSuchBucket", 404),
@@ -191,4 +194,5 @@ S3 = Dialect(
     error_in_head_header=None,
     answer_headers={"Server": "AmazonS3"},
     default_encryption_shown=True,
+    variants={"ceph": as_ceph},
 )

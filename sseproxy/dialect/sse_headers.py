@@ -212,6 +212,8 @@ def _suite(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocab
 def _key_id(said: Mapping[str, str], algorithm: Algorithm | None, words: SseVocabulary) -> str | None:
     key_id = said.get(words.key_id_header)
     if key_id is None:
+        if words.key_id_needed and algorithm is Algorithm.KMS:
+            raise InvalidArgument(ArgumentName=words.key_id_header, ArgumentValue="null")
         return None
     if algorithm is not Algorithm.KMS:
         raise InvalidArgument(words.key_id_needs_kms, ArgumentName=words.algorithm_header)

@@ -33,7 +33,7 @@ from sseproxy.format import (
     stored_size,
 )
 from sseproxy.model import ChecksumAlgorithm
-from sseproxy.operations.answers import completed_headers
+from sseproxy.operations.answers import completed_headers, sse_headers
 from sseproxy.operations.attributes import Opened, glance, look
 from sseproxy.operations.backend import Address, address_of, expect, refusal
 from sseproxy.operations.bodies import collect
@@ -93,7 +93,7 @@ async def complete_upload(services: Services, request: Request) -> Response:
 
 async def _complete(services: Services, request: Request, upload: Upload, listed: Sequence[CompletedPart]) -> Completed:
     address = address_of(request)
-    key = await open_for_closing(services, request, upload)
+    key = await open_for_closing(services, request, upload, completes=True)
     conditions = await write_conditions(services, request)
     records = await _records(services, upload, key)
     chosen = await _choose(services, address, upload, listed, records)
@@ -336,6 +336,8 @@ def _answer(services: Services, request: Request, completed: Completed) -> Respo
         )
     )
     headers = completed_headers(services.dialect, completed.envelope, completed.attributes, completed.etag)
+    if services.dialect.sse.is_customer_key_completing:
+        headers.update(sse_headers(services.dialect, completed.envelope, customer_key_of(services, request)))
     if completed.version_id is not None:
         headers[services.dialect.header("version-id")] = completed.version_id
     return Response(status=200, headers=headers, body=document)

@@ -9,7 +9,7 @@ from hashlib import md5
 from itertools import pairwise
 
 from sseproxy.dialect.base import CompletedPart
-from sseproxy.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, MalformedXml
+from sseproxy.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, MalformedXml, NoParts
 from sseproxy.format import Attributes, PartRecord, SegmentEntry, fits
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, EtagMode, Layout
 from sseproxy.operations.uploads import Upload
@@ -21,7 +21,7 @@ _MOST_PARTS = 10_000
 def check_order(listed: Sequence[CompletedPart]) -> None:
     """Raise unless the list names 1 to 10,000 parts in strictly ascending order."""
     if not listed:
-        raise MalformedXml("You must specify at least one part")
+        raise NoParts
     if len(listed) > _MOST_PARTS:
         raise MalformedXml("The list has more than 10,000 parts.")
     if any(later.number <= earlier.number for earlier, later in pairwise(listed)):

@@ -10,7 +10,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from sseproxy.dialect import DIALECTS
 from sseproxy.dialect.base import Dialect, Operation
 from sseproxy.dialect.sse_headers import parse_sse
-from sseproxy.errors import AccessRefused
+from sseproxy.errors import AccessRefused, RequestError
 from sseproxy.exchange import Request, Response
 from sseproxy.operations.abort_upload import abort_upload
 from sseproxy.operations.append_object import append_object
@@ -87,6 +87,16 @@ HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
 
 async def handle(services: Services, request: Request) -> Response:
     """Serve a request. Raises what the dialect has an error document for."""
+    try:
+        return await _serve(services, request)
+    except (RequestError, AccessRefused) as error:
+        other = services.dialect.told_as.get(type(error))
+        if other is None:
+            raise
+        raise other(error.message, **error.details) from error
+
+
+async def _serve(services: Services, request: Request) -> Response:
     dialect = services.dialect
     refuse_keys_in_url(services, request)
     request = unhoisted(dialect, request)

@@ -46,7 +46,9 @@ async def open_upload(services: Services, request: Request, upload: Upload) -> D
         raise InvalidRequest(_ANOTHER) from None
 
 
-async def open_for_closing(services: Services, request: Request, upload: Upload) -> DataKey | ClosingKeys:
+async def open_for_closing(
+    services: Services, request: Request, upload: Upload, *, completes: bool = False
+) -> DataKey | ClosingKeys:
     """Return what lists and completes an upload.
 
     Without the customer's key this is less than the data key, and only for uploads without a checksum algorithm: for
@@ -55,7 +57,7 @@ async def open_for_closing(services: Services, request: Request, upload: Upload)
     is_closed = upload.envelope.algorithm is Algorithm.CUSTOMER and customer_key_of(services, request) is None
     if not is_closed:
         return await open_upload(services, request, upload)
-    if upload.checksum_algorithm is not None:
+    if upload.checksum_algorithm is not None or (completes and services.dialect.sse.is_customer_key_completing):
         raise CustomerKeyNeeded
     if upload.closing_keys is None:
         raise StateRejected("The state of this upload cannot be read; abort it and begin again.")

@@ -13,7 +13,7 @@ from awscrt import checksums as crt
 from fastcrc import crc32 as fast_crc32
 from fastcrc import crc64 as fast_crc64
 
-from sseproxy.errors import InvalidRequest
+from sseproxy.errors import MalformedChecksum
 from sseproxy.model import ChecksumAlgorithm
 from sseproxy.stage import Buffer
 
@@ -141,7 +141,7 @@ def crc_combine(algorithm: Crc, first: int, second: int, second_length: int) -> 
 def parse_checksum(algorithm: ChecksumAlgorithm, text: str, *, trailing: bool = False) -> bytes:
     """Return the raw bytes of a checksum as it is sent, in a header or behind the body.
 
-    Raises `InvalidRequest` (S3 dossier §3.5, §4.3).
+    Raises `MalformedChecksum` (S3 dossier §3.5, §4.3).
     """
     try:
         value = b64decode(text, validate=True)
@@ -149,7 +149,7 @@ def parse_checksum(algorithm: ChecksumAlgorithm, text: str, *, trailing: bool = 
         value = b""
     if len(value) != _WIDTHS[algorithm]:
         place = "trailing header" if trailing else "header"
-        raise InvalidRequest(f"Value for x-amz-checksum-{algorithm.value.lower()} {place} is invalid.")
+        raise MalformedChecksum(f"Value for x-amz-checksum-{algorithm.value.lower()} {place} is invalid.")
     return value
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sseproxy.dialect.base import CompletedPart
-from sseproxy.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, MalformedXml
+from sseproxy.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, NoParts
 from sseproxy.format import DataKey, Envelope, PartRecord, check_attributes
 from sseproxy.model import (
     Algorithm,
@@ -66,7 +66,7 @@ def _listed(*records: PartRecord) -> list[CompletedPart]:
 
 
 def test_an_empty_list_is_refused() -> None:
-    with pytest.raises(MalformedXml, match=r"^You must specify at least one part$"):
+    with pytest.raises(NoParts, match=r"^You must specify at least one part$"):
         check_order([])
 
 
