@@ -133,6 +133,30 @@ class EntryCache(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyAccess:
+    """One use of a CMK on an object's key, for the audit.
+
+    `use` is `encrypt`, `decrypt` or `rewrap`; `result` is `ok` or the error's name; `cmk_version` is what the wrap
+    names, None where it does not, or is not known.
+    """
+
+    use: str
+    bucket: str
+    key: str
+    cmk: str
+    cmk_version: str | None
+    result: str
+
+
+class Auditor(Protocol):
+    """Writes down who used which key; never blocks on more than a write, never raises."""
+
+    def key_used(self, access: KeyAccess) -> None:
+        """Write down one use; on whose behalf is known from the context."""
+        ...
+
+
 class Observer(Protocol):
     """Counts and times; never blocks, never raises."""
 

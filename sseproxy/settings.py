@@ -298,6 +298,14 @@ class LoggingSettings(Section):
     access_log: bool = Field(default=True, description="write the access log")
 
 
+class AuditSettings(Section):
+    """The log of who used which key."""
+
+    path: str | None = Field(
+        default=None, min_length=1, description="file that gets a JSON line per use of a key; `-`: standard output"
+    )
+
+
 class Settings(Section):
     """The whole configuration."""
 
@@ -311,6 +319,7 @@ class Settings(Section):
     cache: CacheSettings = CacheSettings()
     limits: LimitsSettings = LimitsSettings()
     logging: LoggingSettings = LoggingSettings()
+    audit: AuditSettings = AuditSettings()
 
     @field_validator("remote_kms")
     @classmethod

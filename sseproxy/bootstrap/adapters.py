@@ -1,10 +1,12 @@
 """Settings to adapters: clock, key service, storage, state."""
 
+import sys
 from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.cache.file import open_file_cache
@@ -19,8 +21,9 @@ from sseproxy.operations.kek_records import KekRecords
 from sseproxy.operations.keks import KekLimits, Keks
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
-from sseproxy.ports import Clock, EntryCache, Kms, Observer, Upstream
-from sseproxy.settings import Settings
+from sseproxy.ports import Auditor, Clock, EntryCache, Kms, Observer, Upstream
+from sseproxy.settings import AuditSettings, Settings
+from sseproxy.telemetry.audit import AuditLog
 from sseproxy.upstream.client import open_upstream
 
 _ENTRIES_FILE = "entries.sqlite3"
@@ -90,6 +93,13 @@ def build_keks(settings: Settings, kms: Kms, records: KekRecords, clock: Clock, 
     limits = KekLimits(settings.encryption.bucket_key_lifetime, settings.encryption.bucket_key_objects)
     counted = CountedKms(kms, clock, observer)
     return Keks(counted, records, limits, settings.cache, clock=clock, observer=observer)
+
+
+def build_auditor(settings: AuditSettings, clock: Clock, observer: Observer) -> Auditor | None:
+    """Return the audit log, None where there is none. Raises `ConfigurationError` where it cannot be written."""
+    if settings.path is None:
+        return None
+    return AuditLog(sys.stdout if settings.path == "-" else Path(settings.path), clock, observer)
 
 
 def unreachable(settings: Settings, error: UpstreamUnavailable) -> str:

@@ -11,6 +11,7 @@ from functools import partial
 from sseproxy.bootstrap.adapters import (
     Adapters,
     SystemClock,
+    build_auditor,
     build_keks,
     build_state,
     open_entry_cache,
@@ -24,6 +25,7 @@ from sseproxy.bootstrap.listening import listening, tls_context
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.dialect import DIALECTS, configured_dialect
 from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable, UpstreamUnavailable
+from sseproxy.operations.audited_keyring import AuditedKeyring
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
@@ -126,6 +128,9 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
         clock=clock,
         observer=observer,
     )
+    auditor = build_auditor(settings.audit, clock, observer)
+    if auditor is not None:
+        keyring = AuditedKeyring(keyring, auditor)
     secret = partial(state.derive, "listing-entries")
     known_entries = KnownEntries(adapters.entries, secret, clock=clock, observer=observer)
     look_ups = asyncio.Semaphore(settings.limits.lookups)

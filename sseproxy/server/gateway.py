@@ -24,6 +24,7 @@ from sseproxy.server.visit import Ledger, Visit, new_request_id
 from sseproxy.settings import ClientsSettings, LimitsSettings, Listen
 from sseproxy.signing import parse_query
 from sseproxy.telemetry.access import AccessLog
+from sseproxy.telemetry.audit import acting_for
 from sseproxy.telemetry.tally import Tally, tallying
 
 _GONE = (ConnectionError, TimeoutError)  # what a client that goes away, or takes nothing any more, raises
@@ -70,7 +71,8 @@ class Gateway:
         with tallying() as tally:
             visit = self._begin(raw, tally)
             try:
-                return await self._answer(raw, visit)
+                with acting_for(visit):
+                    return await self._answer(raw, visit)
             except CutOff as cut:
                 if not isinstance(cut.cause, _GONE):
                     self._note(visit, cut.cause)

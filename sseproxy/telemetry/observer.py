@@ -14,6 +14,9 @@ EVENTS: Mapping[str, Level] = MappingProxyType(
         "storage_failed": "warning",
         "entry_not_opened": "warning",
         "upload_not_aborted": "warning",
+        "kek_record_unavailable": "warning",  # an object was opened by the wrapped KEK that it carries
+        "kek_record_rejected": "error",
+        "audit_not_written": "error",
         "request_failed": "error",  # an exception that nothing foresees
         # Stored bytes that are not what was sealed: an event is named for the error.
         "integrity_error": "error",
