@@ -20,6 +20,7 @@ from sseproxy.bootstrap.adapters import (
     unreachable,
 )
 from sseproxy.bootstrap.failures import StartFailed
+from sseproxy.bootstrap.key_care import build_grants, maintained
 from sseproxy.bootstrap.key_services import open_key_services
 from sseproxy.bootstrap.listening import listening, tls_context
 from sseproxy.bootstrap.telemetry import Telemetry
@@ -84,24 +85,27 @@ async def running_proxy(
             telemetry=telemetry,
             pool=pool,
         )
-        services = build_services(settings, adapters)
-        data = create_server(
-            Backing(
-                handlers={name: partial(handle, one) for name, one in services.items()},
-                listen=settings.listen,
-                clients=settings.clients,
-                limits=settings.limits,
-                clock=clock,
-                observer=telemetry.observer,
-                access_log=telemetry.access_log,
-                digest_pool=pool,
-            )
-        )
+        data = create_server(_backing(settings, adapters))
         data_url = await stack.enter_async_context(
             listening(data, settings.listen.address, tls=tls, drain_timeout_s=settings.limits.drain_timeout)
         )
+        await stack.enter_async_context(maintained(kms, telemetry.observer))
         stack.callback(readiness.drain)
         yield Addresses(data=data_url, admin=admin_url)
+
+
+def _backing(settings: Settings, adapters: Adapters) -> Backing:
+    services = build_services(settings, adapters)
+    return Backing(
+        handlers={name: partial(handle, one) for name, one in services.items()},
+        listen=settings.listen,
+        clients=settings.clients,
+        limits=settings.limits,
+        clock=adapters.clock,
+        observer=adapters.telemetry.observer,
+        access_log=adapters.telemetry.access_log,
+        digest_pool=adapters.pool,
+    )
 
 
 async def _open_state(state: StateStore, settings: Settings) -> None:
@@ -127,6 +131,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
         keks=build_keks(settings, adapters.kms, StateKekRecords(state), clock, observer),
         clock=clock,
         observer=observer,
+        grants=build_grants(settings.clients, adapters.kms),
     )
     auditor = build_auditor(settings.audit, clock, observer)
     if auditor is not None:

@@ -43,6 +43,10 @@ class RoutedKms:
     def __repr__(self) -> str:
         return f"RoutedKms({sorted(self._services)})"
 
+    def service(self, name: str) -> Kms | None:
+        """Return one of the key services."""
+        return self._services.get(name)
+
     async def generate(self, key_id: str, context: WrapContext, *, length: int = 32) -> tuple[bytes, WrappedKey]:
         """Draw a fresh data key and return it with its wrapped form."""
         name, key_id = self._place(key_id)

@@ -97,6 +97,7 @@ async def handle(services: Services, request: Request) -> Response:
 
 
 async def _serve(services: Services, request: Request) -> Response:
+    services = replace(services, keyring=services.keyring.acting_for(request.principal))
     dialect = services.dialect
     refuse_keys_in_url(services, request)
     request = unhoisted(dialect, request)

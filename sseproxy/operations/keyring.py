@@ -7,7 +7,9 @@ only serves the very wrap and names that it was opened for.
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
+from typing import Self
 
 from sseproxy.errors import (
     BindingRefused,
@@ -31,14 +33,24 @@ from sseproxy.format import (
     wrap_context,
     wrap_for_customer,
 )
-from sseproxy.model import Algorithm, Binding, CustomerKey, KeyDescription, Layout, ObjectRef, WrapContext, WrappedKey
+from sseproxy.model import (
+    Algorithm,
+    Binding,
+    CustomerKey,
+    KeyDescription,
+    KeyUse,
+    Layout,
+    ObjectRef,
+    WrapContext,
+    WrappedKey,
+)
 from sseproxy.operations.counted_kms import CountedKms
 from sseproxy.operations.kek_records import Seat
 from sseproxy.operations.keks import Keks
 from sseproxy.operations.kept_keys import KeptValues, wrap_digest
 from sseproxy.operations.single_flight import SingleFlight
-from sseproxy.policy.encryption import EncryptionDecision, EncryptionRule
-from sseproxy.ports import Clock, Kms, Observer
+from sseproxy.policy.encryption import SERVICE_KEY_ALIAS, EncryptionDecision, EncryptionRule
+from sseproxy.ports import Clock, Grants, Kms, Observer
 from sseproxy.settings import CacheSettings
 
 _STRENGTH = {Binding.NONE: 0, Binding.KEY: 1, Binding.BUCKET_KEY: 2}
@@ -60,7 +72,10 @@ class Keyring:
         keks: Keks,
         clock: Clock,
         observer: Observer,
+        grants: Grants | None = None,
     ) -> None:
+        self._grants = grants
+        self._principal: str | None = None  # on whose behalf; None: nobody's, as tools work
         self._kms = CountedKms(kms, clock, observer)
         self._keks = keks
         self._rule_of = rule_of
@@ -71,6 +86,12 @@ class Keyring:
         self._descriptions: KeptValues[str, KeyDescription] = KeptValues(_MOST_DESCRIPTIONS, lifetime_s, clock)
         self._opening: SingleFlight[bytes, DataKey] = SingleFlight()
         self._describing: SingleFlight[str, KeyDescription] = SingleFlight()
+
+    def acting_for(self, principal: str) -> Self:
+        """Return this keyring for a client's request: it uses CMKs only as that access key is granted."""
+        acting = copy(self)
+        acting._principal = principal  # noqa: SLF001  # of the same class
+        return acting
 
     async def draw(self, decision: EncryptionDecision, ref: ObjectRef, layout: Layout) -> tuple[DataKey, Envelope]:
         """Draw a fresh data key for an object and return it with the envelope that it travels in.
@@ -132,6 +153,7 @@ class Keyring:
             raise CustomerKeyNotApplicable
         else:
             await self._check_allowed(envelope.key_id, rule)
+            await self._check_granted(envelope.key_id, KeyUse.DECRYPT)
             key = await self._opened(envelope, ref)
         key.check_commitment(envelope.commitment)
         return key
@@ -230,11 +252,25 @@ class Keyring:
     async def _allowed_key(self, decision: EncryptionDecision, ref: ObjectRef) -> str:
         """Return the id or alias to ask the KMS for. Raises `KeyAccessRefused`."""
         rule = self._rule_of(ref.bucket)
-        if rule.allowed_keys is None or decision.key_id in rule.allowed_keys:
+        is_allowed = rule.allowed_keys is None or decision.key_id in rule.allowed_keys
+        if is_allowed and not self._asks_for_grants:
             return decision.key_id
         key_id = (await self._described(decision.key_id)).key_id
-        await self._check_allowed(key_id, rule)
-        return key_id
+        if not is_allowed:
+            await self._check_allowed(key_id, rule)
+        await self._check_granted(key_id, KeyUse.ENCRYPT)
+        return key_id  # not the alias, which could name another CMK by now
+
+    @property
+    def _asks_for_grants(self) -> bool:
+        return self._grants is not None and self._principal is not None
+
+    async def _check_granted(self, key_id: str, use: KeyUse) -> None:
+        """Raise `KeyAccessRefused` unless the client may use the CMK (OSS dossier §7.4); the service's own all may."""
+        if self._grants is None or self._principal is None or self._grants.allows(self._principal, key_id, use):
+            return
+        if await self._target(SERVICE_KEY_ALIAS) != key_id:
+            raise KeyAccessRefused
 
     async def _check_allowed(self, key_id: str, rule: EncryptionRule) -> None:
         """Raise `KeyAccessRefused` unless the configuration names the CMK, by its id or by an alias."""

@@ -17,6 +17,8 @@ EVENTS: Mapping[str, Level] = MappingProxyType(
         "kek_record_unavailable": "warning",  # an object was opened by the wrapped KEK that it carries
         "kek_record_rejected": "error",
         "audit_not_written": "error",
+        "key_rotated": "info",
+        "key_maintenance_failed": "warning",
         "request_failed": "error",  # an exception that nothing foresees
         # Stored bytes that are not what was sealed: an event is named for the error.
         "integrity_error": "error",
