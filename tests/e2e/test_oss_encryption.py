@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.kms_swap import create_key, key_ids
 from tests.support.oss_clients import oss2_bucket, v2_client
-from tests.support.servers import Server
+from tests.support.servers import Server, s3_client
 
 SSE = "x-oss-server-side-encryption"
 KEY_ID = f"{SSE}-key-id"
@@ -253,6 +253,21 @@ def _tags(name: str, value: str) -> Any:
     rule = oss2.models.TaggingRule()
     rule.add(name, value)
     return oss2.models.Tagging(rule)
+
+
+# ---- the other dialect ----
+
+
+@pytest.mark.parametrize("size", [5, 2 * 1024 * 1024])
+def test_an_sm4_object_is_read_in_s3_without_a_word_for_it(dev: Server, bucket: Any, size: int) -> None:
+    body = random.Random(size).randbytes(size)
+    put = bucket.put_object("k", body, headers={SSE: "SM4"})
+
+    got = s3_client(dev).get_object(Bucket=bucket.bucket_name, Key="k")
+
+    assert got["Body"].read() == body
+    assert "ServerSideEncryption" not in got
+    assert got["ETag"] == f'"{put.etag.lower()}"'
 
 
 # ---- §1.8 ----

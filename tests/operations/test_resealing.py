@@ -1,12 +1,13 @@
 """What exists is sealed under another cipher, or for the first time, and stays the same object to its clients."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from sseproxy.errors import CipherUnavailable, KeyNotFound
-from sseproxy.format import stored_size
+from sseproxy.errors import CipherUnavailable, IntegrityError, KeyNotFound
+from sseproxy.format import encode_envelope, stored_size
 from sseproxy.model import Algorithm, ObjectRef, Suite
 from sseproxy.operations.attributes import Found, Unsealed
 from sseproxy.operations.backend import Address
@@ -59,6 +60,18 @@ async def test_the_independent_reader_reads_what_was_sealed_with_sm4(oss: World)
 
     assert len(key.raw) == 16
     assert read(header, await oss.stored("k"), lambda _: key.raw) == _bytes(2 * _MIB)
+
+
+@pytest.mark.parametrize("at", [32, 32 + 65536, 200_000, -1, -17, -60])
+async def test_a_changed_byte_of_an_sm4_object_is_never_served(oss: World, at: int) -> None:
+    await oss.put("k", _bytes(200_000), own_server_side_encryption="SM4")
+    stored = bytearray(await oss.stored("k"))
+    stored[at] ^= 1
+    envelope = replace(await oss.envelope("k"), footer=None)  # so that the end of the object is read
+    await oss.seed("k", bytes(stored), {oss.dialect.envelope_header: encode_envelope(envelope)})
+
+    with pytest.raises(IntegrityError):
+        await oss.get("k")
 
 
 async def test_a_copy_within_a_cipher_moves_no_bytes(oss: World) -> None:
