@@ -76,6 +76,51 @@ class VaultKmsSettings(KeyServiceSettings):
         return self
 
 
+class AwsKmsSettings(KeyServiceSettings):
+    """AWS KMS in one region, or a service that speaks its protocol."""
+
+    region: str = Field(pattern=r"^[a-z0-9-]+$", description="region of KMS and of the signatures, e.g. eu-central-1")
+    endpoint: ServiceUrl | None = Field(
+        default=None, description="URL of the service; absent: that of AWS in the region"
+    )
+    credentials: Literal["static", "web-identity", "container", "instance"] = Field(
+        default="static", description="where the proxy's credentials come from"
+    )
+    access_key: Secret | None = Field(default=None, description="`static`: the access key, or a reference to it")
+    secret_key: Secret | None = Field(default=None, description="`static`: its secret")
+    security_token: Secret | None = Field(default=None, description="`static`: its session token, if it has one")
+    role_arn: str | None = Field(default=None, min_length=1, description="`web-identity`: the role to take on")
+    web_identity_token_file: Path | None = Field(default=None, description="`web-identity`: the file with the token")
+    sts_endpoint: ServiceUrl | None = Field(
+        default=None, description="`web-identity`: URL of STS; absent: that of AWS in the region"
+    )
+    container_url: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="`container`: URL of the agent that lends credentials"
+    )
+    container_token_file: Path | None = Field(
+        default=None, description="`container`: file with the token for the agent, if it wants one"
+    )
+    metadata_endpoint: ServiceUrl = Field(
+        default="http://169.254.169.254", description="`instance`: URL of the instance's metadata service"
+    )
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Self:
+        needed: dict[str, dict[str, object]] = {
+            "static": {"access_key": self.access_key, "secret_key": self.secret_key},
+            "web-identity": {
+                "role_arn": self.role_arn,
+                "web_identity_token_file": self.web_identity_token_file,
+            },
+            "container": {"container_url": self.container_url},
+            "instance": {},
+        }
+        missing = [name for name, value in needed[self.credentials].items() if value is None]
+        if missing:
+            raise ValueError(f"the credentials `{self.credentials}` need {' and '.join(missing)}")
+        return self
+
+
 class Route(Section):
     """Which CMKs a key service has."""
 
@@ -97,10 +142,12 @@ class RemoteKmsSettings(Section):
         default_factory=dict, description="HashiCorp Vault and OpenBao servers, by name"
     )
 
+    aws: dict[str, AwsKmsSettings] = Field(default_factory=dict, description="AWS KMS in one region each, by name")
+
     @property
     def tables(self) -> Mapping[str, Mapping[str, KeyServiceSettings]]:
         """The key services by kind and name."""
-        return {"vault": self.vault}
+        return {"vault": self.vault, "aws": self.aws}
 
     @property
     def providers(self) -> dict[str, KeyServiceSettings]:

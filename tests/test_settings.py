@@ -29,6 +29,7 @@ INNER = {
     "encryption.buckets": "encryption.buckets.NAME",
     "remote_kms.routes": "remote_kms.routes[]",
     "remote_kms.vault": "remote_kms.vault.NAME",
+    "remote_kms.aws": "remote_kms.aws.NAME",
 }
 
 

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 from sseproxy.bootstrap.adapters import open_kms
+from sseproxy.kms.aws import AwsKms
+from sseproxy.kms.aws_credentials import build_credentials
 from sseproxy.kms.http import Http, open_session
 from sseproxy.kms.resilience import Endurance, ResilientKms
 from sseproxy.kms.routing import RoutedKms, Way
@@ -11,7 +13,7 @@ from sseproxy.kms.vault import VaultKms
 from sseproxy.kms.vault_login import VaultLogin
 from sseproxy.ports import Clock, Kms, Observer
 from sseproxy.settings import Settings
-from sseproxy.settings_remote_kms import EMBEDDED, KeyServiceSettings, VaultKmsSettings
+from sseproxy.settings_remote_kms import EMBEDDED, AwsKmsSettings, KeyServiceSettings, VaultKmsSettings
 
 
 @asynccontextmanager
@@ -46,6 +48,8 @@ def _build(http: Http, settings: KeyServiceSettings, clock: Clock) -> Kms:
     match settings:
         case VaultKmsSettings():
             return VaultKms(http, settings, VaultLogin(http, settings, clock))
+        case AwsKmsSettings():
+            return AwsKms(http, settings, build_credentials(http, settings, clock), clock)
         case _:
             raise TypeError(f"{type(settings).__name__} has no adapter")
 

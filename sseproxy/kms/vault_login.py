@@ -3,13 +3,12 @@
 Nothing runs in the background: whoever needs the token when two thirds of its time are over renews it, for all.
 """
 
-import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable
+from sseproxy.kms.files import read_token
 from sseproxy.kms.http import Document, Http, HttpAnswer
 from sseproxy.kms.single_flight import SingleFlight
 from sseproxy.ports import Clock
@@ -80,7 +79,7 @@ class VaultLogin:
         if settings.login == "approle" and settings.secret_id is not None:
             fields = {"role_id": settings.role_id, "secret_id": settings.secret_id.get_secret_value()}
         else:
-            fields = {"role": settings.role, "jwt": await _read_text(settings.jwt_file)}
+            fields = {"role": settings.role, "jwt": await read_token(settings.jwt_file)}
         mount = settings.login_mount or settings.login
         return self._session_of(await self._ask("POST", f"auth/{mount}/login", fields), "login")
 
@@ -88,7 +87,7 @@ class VaultLogin:
         """Take the token that is configured, and learn how long it lives."""
         settings = self._settings
         if settings.token_file is not None:
-            token = await _read_text(settings.token_file)
+            token = await read_token(settings.token_file)
         elif settings.token is not None:
             token = settings.token.get_secret_value()
         else:
@@ -167,14 +166,3 @@ class VaultLogin:
         body = None if fields is None else json.dumps(fields).encode()
         url = f"{self._settings.address}/v1/{path}"
         return await self._http.ask(method, url, headers=self.headers(token), body=body)
-
-
-async def _read_text(path: Path) -> str:
-    """Return a small file's text. Raises `KeyServiceUnavailable`."""
-    try:
-        text = (await asyncio.to_thread(path.read_text, encoding="utf-8")).strip()
-    except (OSError, UnicodeDecodeError) as cause:
-        raise KeyServiceUnavailable(f"The file {path} with the proxy's login cannot be read.") from cause
-    if not text:
-        raise KeyServiceUnavailable(f"The file {path} with the proxy's login is empty.")
-    return text

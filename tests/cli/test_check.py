@@ -1,5 +1,6 @@
 """What `sseproxy check` shows of a configuration."""
 
+import re
 import tomllib
 
 from sseproxy.cli.check import show_settings
@@ -19,23 +20,23 @@ SETTINGS = Settings.model_validate(
             "default": "embedded",
             "routes": [{"keys": "team-*", "provider": "one"}],
             "vault": {"one": {"address": "https://v", "token": "vault-tok"}},
+            "aws": {"two": {"region": "r", "access_key": "AK", "secret_key": "aws-secret"}},
         },
     }
 )  # fmt: skip
 
-TABLES = {"clients.credentials", "clients.grants", "encryption.buckets", "remote_kms.routes", "remote_kms.vault"}
+TABLES = {"clients.credentials", "clients.grants", "encryption.buckets", "remote_kms.routes", "remote_kms.vault", "remote_kms.aws"}
 
 
 def test_every_setting_is_shown_and_no_secret() -> None:
     lines = list(show_settings(SETTINGS))
 
-    names = {
-        line.replace("[0]", "[]").replace(".photos.", ".NAME.").replace(".one.", ".NAME.").split(" ")[0]
-        for line in lines
-    }
+    names = {re.sub(r"\.(photos|one|two)\.", ".NAME.", line.replace("[0]", "[]")).split(" ")[0] for line in lines}
     assert names == {key for key, _ in every_setting()} - TABLES
     assert not any(
-        secret in line for line in lines for secret in ("upstream-secret", "app-secret", "tok-en", "vault-tok")
+        secret in line
+        for line in lines
+        for secret in ("upstream-secret", "app-secret", "tok-en", "vault-tok", "aws-secret")
     )
     assert "upstream.secret_key = [redacted]" in lines
     assert "clients.credentials[0].secret_key = [redacted]" in lines

@@ -10,6 +10,7 @@ import pytest
 from tests.support.certificates import make_certificates
 from tests.support.command_line import Tool, make_tool
 from tests.support.nonces import find_repeats
+from tests.support.moto_kms import MotoKms, running_moto
 from tests.support.openbao import OpenBao, running_openbao
 from tests.support.places import OSS_PROXIES, S3_PROXIES, STORE
 from tests.support.servers import Launcher, Server
@@ -41,6 +42,13 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
 def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """A real OpenBao server with a transit engine."""
     with running_openbao(tmp_path_factory.mktemp("openbao")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotoKms]:
+    """moto's KMS and STS."""
+    with running_moto(tmp_path_factory.mktemp("moto")) as server:
         yield server
 
 

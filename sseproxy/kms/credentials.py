@@ -1,0 +1,96 @@
+"""Credentials with which the proxy signs towards a key service: given once, or lent for a while."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sseproxy.errors import KeyServiceUnavailable
+from sseproxy.kms.single_flight import SingleFlight
+from sseproxy.ports import Clock
+
+_EARLY = timedelta(minutes=5)  # before their end lent credentials are asked for anew
+_NEXT_TRY = timedelta(seconds=30)  # after that failed, while the old ones are still good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credentials:
+    """An access key; `ends` None: it has no end."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+    ends: datetime | None = None
+
+
+class Lender(Protocol):
+    """Somebody who lends credentials."""
+
+    async def lend(self) -> Credentials:
+        """Ask for credentials. Raises a `KeyServiceError`."""
+        ...
+
+
+class GivenCredentials:
+    """Those of the configuration, which stay the same."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    async def current(self) -> Credentials:
+        """Return them."""
+        return self._credentials
+
+    def drop(self, credentials: Credentials) -> None:
+        """Nothing can be done about credentials that were refused."""
+
+
+class LentCredentials:
+    """Those of a lender, asked for once for all that need them, and anew five minutes before their end."""
+
+    def __init__(self, lender: Lender, clock: Clock) -> None:
+        self._lender = lender
+        self._clock = clock
+        self._held: Credentials | None = None
+        self._due: datetime | None = None
+        self._flight: SingleFlight[str, None] = SingleFlight()
+
+    async def current(self) -> Credentials:
+        """Return credentials that are good as far as their end tells. Raises a `KeyServiceError`."""
+        now = self._clock.now()
+        if self._held is None or (self._due is not None and now >= self._due):
+            await self._flight.run("lend", self._renew)
+        if self._held is None:
+            raise KeyServiceUnavailable("The proxy's credentials were refused and are asked for again.")
+        return self._held
+
+    def drop(self, credentials: Credentials) -> None:
+        """Forget credentials that were refused, so that the next call asks for others."""
+        if self._held is credentials:
+            self._held = None
+
+    async def _renew(self) -> None:
+        try:
+            lent = await self._lender.lend()
+        except KeyServiceUnavailable:
+            now = self._clock.now()
+            if self._held is None or self._held.ends is None or now >= self._held.ends:
+                self._held = None
+                raise
+            self._due = min(now + _NEXT_TRY, self._held.ends)
+            return
+        self._held = lent
+        self._due = None if lent.ends is None else max(lent.ends - _EARLY, self._clock.now() + _NEXT_TRY)
+
+
+CredentialSource = GivenCredentials | LentCredentials
+
+
+def parse_end(text: str) -> datetime:
+    """Return the time of an ISO 8601 text with its zone. Raises `KeyServiceUnavailable`."""
+    try:
+        ends = datetime.fromisoformat(text)
+    except ValueError as cause:
+        raise KeyServiceUnavailable("Credentials were lent with an end that is no time.") from cause
+    if ends.tzinfo is None:
+        raise KeyServiceUnavailable("Credentials were lent with an end in no time zone.")
+    return ends
