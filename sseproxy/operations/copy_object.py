@@ -237,7 +237,9 @@ async def _answer(
         raise FooterRejected("The copy cannot be opened.")
     if expected is not None and present.attributes != expected:
         raise Overwritten("The storage copied other bytes than those that the envelope was made for.")
-    await remember(services, plan.address.ref, present.attributes, present.found.backend_etag, version)
+    under_customer = plan.decision.customer_key is not None
+    etag = present.found.backend_etag
+    await remember(services, plan.address.ref, present.attributes, etag, version, opaque=under_customer)
     headers = to_client(answer, dialect, sealed=True)
     headers.update(sse_headers(dialect, present.envelope, present.customer_key, context_shown=True))
     headers.update(digest_headers(dialect, present.attributes))

@@ -8,6 +8,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from ssl import create_default_context
 from typing import Any
 
 import pytest
@@ -201,6 +202,36 @@ def test_copies_take_both_keys_and_move_no_bytes(client: Any, bucket: str) -> No
     listed = {entry["Key"]: entry["ETag"] for entry in client.list_objects_v2(Bucket=bucket)["Contents"]}
     assert listed["back"] == back["CopyObjectResult"]["ETag"]
     assert listed["again"] == sealed["CopyObjectResult"]["ETag"]
+
+
+def test_a_copy_under_a_key_shows_no_md5_anywhere(client: Any, bucket: str) -> None:
+    body = b"whose MD5 everybody knew"
+    source, target = {"Bucket": bucket, "Key": "k"}, {"Bucket": bucket, "Key": "copy"}
+    client.put_object(**source, Body=body)
+    client.list_objects_v2(Bucket=bucket)
+
+    client.copy_object(**target, CopySource=source, **_trio())
+    client.copy_object(**source, CopySource=source, **_trio())
+
+    listed = {entry["Key"]: entry["ETag"] for entry in client.list_objects_v2(Bucket=bucket)["Contents"]}
+    for key in ("k", "copy"):
+        head = client.head_object(Bucket=bucket, Key=key, **_trio())
+        assert listed[key] == head["ETag"]
+        assert hashlib.md5(body).hexdigest() not in head["ETag"]
+
+
+def test_a_url_signed_with_the_keys_headers_serves_whoever_sends_them(place: Server, bucket: str) -> None:
+    client = s3_client(place, signature_version="s3v4")
+    where = {"Bucket": bucket, "Key": "k"}
+    client.put_object(**where, Body=b"signed", **_trio())
+    url = client.generate_presigned_url("get_object", Params={**where, **_trio()})
+    trio = {f"{_SSE}-customer-algorithm": "AES256", f"{_SSE}-customer-key": b64encode(_KEY).decode()}
+    context = create_default_context(cafile=place.tls_ca) if place.tls_ca else None
+
+    request = urllib.request.Request(url, headers={**trio, f"{_SSE}-customer-key-md5": _md5()})
+    with urllib.request.urlopen(request, context=context) as answer:
+        assert answer.read() == b"signed"
+    assert b64encode(_KEY).decode() not in url
 
 
 def test_an_object_is_put_under_another_key_in_place(client: Any, bucket: str) -> None:
