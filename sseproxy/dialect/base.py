@@ -310,6 +310,7 @@ class Dialect:
     told_as: Mapping[type[RequestError | AccessRefused], type[RequestError]] = field(default_factory=dict)
     # ^ errors that this dialect's clients expect as others
     variants: Mapping[str, Callable[["Dialect"], "Dialect"]] = field(default_factory=dict)  # by `encryption.compat`
+    complete_all_header: tuple[str, str] | None = None  # a Complete with it lists nothing and means every part
     default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404
 
     def header(self, name: str) -> str:

@@ -204,4 +204,5 @@ OSS = Dialect(
     copy_onto_itself_replaces=True,
     object_acl_header="x-oss-object-acl",
     copy_answers_not_modified=True,
+    complete_all_header=("x-oss-complete-all", "yes"),
 )

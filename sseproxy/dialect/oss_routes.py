@@ -75,6 +75,5 @@ OSS_ROUTES = RouteTable(
     refused_headers=frozenset({
         "x-oss-callback",  # the storage would report stored sizes and ETags
         "x-oss-callback-var",
-        "x-oss-complete-all",  # the storage would join parts without the one that closes a sealed object
     }),
 )  # fmt: skip

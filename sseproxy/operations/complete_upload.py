@@ -14,6 +14,7 @@ from sseproxy.errors import (
     ChecksumMismatch,
     CustomerKeyNeeded,
     CustomerKeyNotApplicable,
+    InvalidArgument,
     InvalidRequest,
     NoSuchUpload,
     NotFound,
@@ -50,7 +51,7 @@ from sseproxy.operations.completion import (
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.etags import bare_etag, client_etag
-from sseproxy.operations.list_parts import backend_parts
+from sseproxy.operations.list_parts import backend_parts, present_parts
 from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.uploads import Upload, forget_upload, kept_key, load_attempts, load_upload, upload_query
@@ -59,6 +60,7 @@ from sseproxy.ports import UpstreamRequest
 from sseproxy.wire.digests import parse_checksum
 
 _DOCUMENT = 256 * 1024  # bytes of the backend's answer
+_BOTH = "Should not speficy both complete all header and http body."  # sic: the service's words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,7 @@ class Completed:
 async def complete_upload(services: Services, request: Request) -> Response:
     """Serve CompleteMultipartUpload."""
     address = address_of(request)
-    listed = services.dialect.xml.parse_complete(await collect(request.body, services.limits.request_document))
-    check_order(listed)
+    listed = await _listed(services, request)
     upload_id = request.query.get("uploadId", "")
     try:
         upload = await load_upload(services.state, address.ref, upload_id)
@@ -91,10 +92,37 @@ async def complete_upload(services: Services, request: Request) -> Response:
     return _answer(services, request, completed)
 
 
-async def _complete(services: Services, request: Request, upload: Upload, listed: Sequence[CompletedPart]) -> Completed:
+async def _listed(services: Services, request: Request) -> Sequence[CompletedPart] | None:
+    """Return the parts that the request lists, None where it means whatever has been uploaded."""
+    document = await collect(request.body, services.limits.request_document)
+    name, value = services.dialect.complete_all_header or ("", "")
+    if name and request.headers.get(name, "").lower() == value:
+        if document:
+            raise InvalidArgument(_BOTH, ArgumentName=name, ArgumentValue=request.headers[name])
+        return None
+    listed = services.dialect.xml.parse_complete(document)
+    check_order(listed)
+    return listed
+
+
+async def _everything(
+    services: Services, address: Address, upload: Upload, key: DataKey | ClosingKeys
+) -> Sequence[CompletedPart]:
+    """Return a list of all parts that the upload has, each as it was sent last."""
+    present = await present_parts(services, address, upload, key)
+    listed = [CompletedPart(number=part.number, etag=part.etag) for part in present]
+    check_order(listed)
+    return listed
+
+
+async def _complete(
+    services: Services, request: Request, upload: Upload, listed: Sequence[CompletedPart] | None
+) -> Completed:
     address = address_of(request)
     key = await open_for_closing(services, request, upload, completes=True)
     conditions = await write_conditions(services, request)
+    if listed is None:
+        listed = await _everything(services, address, upload, key)
     records = await _records(services, upload, key)
     chosen = await _choose(services, address, upload, listed, records)
     check_sizes(chosen, services.dialect.limits.smallest_part)
@@ -292,12 +320,14 @@ def _says_gone(error: SseProxyError) -> bool:
 
 
 async def _completed_before(
-    services: Services, request: Request, listed: Sequence[CompletedPart], error: SseProxyError
+    services: Services, request: Request, listed: Sequence[CompletedPart] | None, error: SseProxyError
 ) -> Completed:
-    """Return the object that an earlier Complete with this list made; raises `error` where there is none.
+    """Return the object that an earlier Complete with this list made; raises `error` where there is none, or no list.
 
     Under a customer's key that can only be told where the request brings that key.
     """
+    if listed is None:
+        raise error
     try:
         opened = await look(services, address_of(request), customer_key_of(services, request))
     except (NotFound, UpstreamAnswered, CustomerKeyNeeded, CustomerKeyNotApplicable, WrongCustomerKey):

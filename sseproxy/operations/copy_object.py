@@ -28,10 +28,12 @@ from sseproxy.operations.copy_source import (
 )
 from sseproxy.operations.customer_keys import source_key_of
 from sseproxy.operations.deciding import decide_for, own_checksums
+from sseproxy.operations.passthrough import pass_on
 from sseproxy.operations.plan import Plan, add_envelope, check_size
 from sseproxy.operations.resealing import parts_etag, reseal, seal_parts
 from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.storing import store
+from sseproxy.operations.symlinks import is_link
 from sseproxy.operations.system_metadata import is_metadata
 from sseproxy.operations.tags import tagging_of
 from sseproxy.operations.write_conditions import write_conditions
@@ -58,6 +60,8 @@ async def _copy(services: Services, request: Request) -> Response:
     dialect = services.dialect
     source, destination = copy_source_of(dialect, request), address_of(request)
     subject = await look(services, source, source_key_of(services, request))
+    if is_link(dialect, subject.found.headers):
+        return await pass_on(services, request)  # the link is copied, not what it names
     judge_source(services, request, subject)
     onto_itself = source.ref == destination.ref
     if onto_itself:

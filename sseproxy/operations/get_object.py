@@ -16,7 +16,7 @@ from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.object_body import object_body
 from sseproxy.operations.ranges import Wanted, asks_for_some, requested_part, wanted_of
 from sseproxy.operations.reading import Stored
-from sseproxy.operations.symlinks import target_of
+from sseproxy.operations.symlinks import as_link, target_of
 from sseproxy.operations.unsealed import send_some, send_whole
 from sseproxy.operations.viewing import judge, read_request, view_response
 
@@ -36,7 +36,7 @@ async def _get_whole(services: Services, request: Request) -> Response:
         await expect(services, response, 200)
         target = await target_of(services, request, response.headers)
         if target is not None:
-            return await _get_whole(services, target)
+            return as_link(services.dialect, await _get_whole(services, target), response.headers)
         size = length_of(response.headers)
         found = Found(address=address_of(request), headers=response.headers, stored_size=size)
         subject = await open_found(services, found, customer_key_of(services, request))
@@ -55,8 +55,8 @@ async def _get_some(services: Services, request: Request) -> Response:
     address = address_of(request)
     found = await probe(services, address, read_request(services, request, "GET"))
     target = await target_of(services, request, found.headers) if found is not None else None
-    if target is not None:
-        return await _get_some(services, target)
+    if found is not None and target is not None:
+        return as_link(services.dialect, await _get_some(services, target), found.headers)
     key = customer_key_of(services, request)
     subject = await (look(services, address, key) if found is None else open_found(services, found, key))
     refused = judge(services, request, subject)

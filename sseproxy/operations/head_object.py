@@ -10,7 +10,7 @@ from sseproxy.operations.backend import address_of, backend_query, expect
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.ranges import requested_part, wanted_of
-from sseproxy.operations.symlinks import target_of
+from sseproxy.operations.symlinks import as_link, target_of
 from sseproxy.operations.viewing import judge, read_request, view_response
 from sseproxy.policy.forwarding import to_client
 from sseproxy.wire.byte_ranges import content_range
@@ -42,7 +42,7 @@ async def _head(services: Services, request: Request) -> Response:
         await expect(services, response, 200)
         target = await target_of(services, request, response.headers)
         if target is not None:
-            return await _head(services, target)
+            return as_link(services.dialect, await _head(services, target), response.headers)
         size = length_of(response.headers)
         found = Found(address=address_of(request), headers=response.headers, stored_size=size)
     key = customer_key_of(services, request)

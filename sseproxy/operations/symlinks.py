@@ -1,7 +1,8 @@
 """Symbolic links of OSS: reads go to the target, because a link's headers hold no envelope (OSS dossier §6.8).
 
 The storage answers a read through a link with the target's bytes but the link's metadata. Without the target's
-envelope a sealed target would look like an unsealed object.
+envelope a sealed target would look like an unsealed object; so the target is opened under its own name, and the answer
+is made of what is true of its bytes and what the link says.
 """
 
 from collections.abc import Mapping
@@ -10,19 +11,27 @@ from urllib.parse import unquote
 
 from multidict import CIMultiDictProxy
 
+from sseproxy.dialect.base import Dialect
 from sseproxy.errors import UpstreamError
-from sseproxy.exchange import Request
+from sseproxy.exchange import Request, Response
 from sseproxy.operations.backend import address_of, expect, object_request
 from sseproxy.operations.context import Services
+from sseproxy.policy.forwarding import to_client
 from sseproxy.signing.canonical import encode_key
 
 _LINK = "Symlink"
+_OF_THE_BYTES = ("Accept-Ranges", "Content-MD5", "Content-Range", "ETag")
+
+
+def is_link(dialect: Dialect, headers: Mapping[str, str]) -> bool:
+    """Whether the storage's headers are those of a link."""
+    return dialect.object_type_header is not None and headers.get(dialect.object_type_header) == _LINK
 
 
 async def target_of(services: Services, request: Request, headers: Mapping[str, str]) -> Request | None:
     """Return the request for the object that a link names, None where the headers are not those of a link."""
     dialect = services.dialect
-    if dialect.object_type_header is None or headers.get(dialect.object_type_header) != _LINK:
+    if not is_link(dialect, headers):
         return None
     address = address_of(request)
     asked = object_request(services, "GET", address)
@@ -41,3 +50,18 @@ async def target_of(services: Services, request: Request, headers: Mapping[str, 
         raw_key=encode_key(key),
         query=CIMultiDictProxy(query_of_target),
     )
+
+
+def as_link(dialect: Dialect, answer: Response, link: Mapping[str, str]) -> Response:
+    """Return the answer of a target as one that was read through a link; `link` are the storage's headers of that.
+
+    Length, ETag, digests and encryption are the target's, everything else is the link's.
+    """
+    headers = to_client(link, dialect, sealed=True)
+    sse = dialect.sse.prefix
+    for name, value in answer.headers.items():
+        if name in _OF_THE_BYTES or name == dialect.crc64_header or name.lower().startswith(sse):
+            headers[name] = value
+    if dialect.object_type_header is not None:
+        headers[dialect.object_type_header] = _LINK
+    return replace(answer, headers=headers)

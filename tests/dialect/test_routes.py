@@ -191,7 +191,6 @@ def test_a_copy_source_changes_nothing_else(dialect: Dialect) -> None:
         (S3, "x-amz-write-offset-bytes"),
         (S3, "X-Amz-Rename-Source"),
         (OSS, "x-oss-callback"),
-        (OSS, "x-oss-complete-all"),
     ],
 )
 def test_a_header_that_reaches_for_stored_bytes_is_refused_by_name(dialect: Dialect, name: str) -> None:

@@ -1,6 +1,7 @@
 """AppendObject through the SDKs: positions, digests, conflicts, and everything else that is done with such an object."""
 
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,17 +28,19 @@ def oss(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def bucket(oss: Server, bucket_name: str) -> Any:
+def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
     bucket = oss2_bucket(oss, bucket_name)
     bucket.create_bucket()
-    return bucket
+    yield bucket
+    bucket.session.session.close()
 
 
 @pytest.fixture
-def sealed(dev: Server, bucket_name: str) -> Any:
+def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
     bucket = oss2_bucket(dev, bucket_name)
     bucket.create_bucket()
-    return bucket
+    yield bucket
+    bucket.session.session.close()
 
 
 def _crc(body: bytes) -> int:
