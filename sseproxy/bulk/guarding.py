@@ -16,6 +16,8 @@ from sseproxy.operations.xml_texts import first_text
 from sseproxy.ports import UpstreamRequest
 from sseproxy.signing.canonical import encode_key
 
+PROBES = "probes/"  # what tries leave in the state bucket where they are killed
+
 _NO_ETAG = '"00000000000000000000000000000000"'
 _MOST_DOCUMENT = 64 * 1024  # bytes
 
@@ -66,7 +68,7 @@ async def keeps_versions(services: Services, bucket: str) -> str:
 
 async def _honours_if_match(services: Services) -> bool:
     """Try: a PUT and a copy that name a state that is not there must fail, and leave what is there."""
-    raw_key = encode_key(f"{services.state_settings.prefix}probes/{secrets.token_hex(8)}")
+    raw_key = encode_key(f"{services.state_settings.prefix}{PROBES}{secrets.token_hex(8)}")
     wrong: CIMultiDict[str] = CIMultiDict({"If-Match": _NO_ETAG})
     try:
         if await _write(services, raw_key, CIMultiDict(), b"1") != 200:

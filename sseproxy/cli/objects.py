@@ -7,6 +7,7 @@ from sseproxy.cli.objects_inventory import inventory
 from sseproxy.cli.objects_migrate import migrate
 from sseproxy.cli.objects_repair import repair
 from sseproxy.cli.objects_rewrap import rewrap
+from sseproxy.cli.objects_sweep import sweep
 from sseproxy.cli.objects_unseal import unseal
 from sseproxy.cli.objects_verify import verify
 
@@ -23,3 +24,4 @@ app.command()(inventory)
 app.command()(migrate)
 app.command()(rewrap)
 app.command()(repair)
+app.command()(sweep)

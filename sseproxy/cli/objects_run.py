@@ -119,7 +119,7 @@ def _show(job: Job, options: Options, tally: Tally, notes: Sequence[str]) -> Non
         document = {"tool": job.name, "bucket": options.bucket, "prefix": options.prefix, "dry_run": options.dry_run}
         typer.echo(json.dumps(document | tally.document() | {"notes": list(notes)}, indent=2))
         return
-    where = f"{options.bucket}/{options.prefix}"
+    where = f"{options.bucket}/{options.prefix}" if options.bucket else "the state bucket"
     dry = " (dry run: nothing was changed)" if options.dry_run else ""
     typer.echo(f"{job.name} of {where}: {tally.objects:,} objects, {human_size(tally.size)}{dry}")
     for word, share in sorted(tally.outcomes.items()):

@@ -32,8 +32,10 @@ from sseproxy.format import (
 from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, ObjectRef, WrappedKey, name_bytes
 from sseproxy.operations.state_store import StateStore
 
+UPLOADS = "uploads/"  # what all of it begins with
+
 _PURPOSE = "upload"
-_FIELDS = (5, 7)  # of the state of an upload: two more under a customer's key
+_FIELDS = (5, 7, 9)  # of the state of an upload; the first releases wrote fewer
 _MOST_CACHED = 1024
 
 
@@ -108,7 +110,7 @@ def upload_query(upload_id: str, part_number: int | None = None) -> str:
 def folder_of(ref: ObjectRef, upload_id: str) -> str:
     """Return the folder of an upload's state (docs/format.md, "Multipart")."""
     names = (name_bytes(ref.bucket), name_bytes(ref.key), name_bytes(upload_id))
-    return f"uploads/{sha256(b''.join(map(lp, names))).hexdigest()}/"
+    return f"{UPLOADS}{sha256(b''.join(map(lp, names))).hexdigest()}/"
 
 
 async def save_upload(state: StateStore, upload: Upload) -> None:
@@ -120,8 +122,9 @@ async def save_upload(state: StateStore, upload: Upload) -> None:
         upload.checksum_type.value if upload.checksum_type else None,
         name_bytes(upload.upload_id),
     ]
-    if upload.closing_keys is not None:
-        fields += [upload.closing_keys.key_id, upload.closing_keys.blob]
+    closing = upload.closing_keys
+    fields += [closing.key_id, closing.blob] if closing is not None else [None, None]
+    fields += [name_bytes(upload.ref.bucket), name_bytes(upload.ref.key)]  # so that a sweep knows whom to ask for it
     payload: bytes = msgpack.packb(fields)
     await state.put(upload.folder + "envelope", payload, purpose=_PURPOSE, bucket=upload.ref.bucket)
 
@@ -144,8 +147,27 @@ async def load_upload(state: StateStore, ref: ObjectRef, upload_id: str) -> Uplo
         etag_mode=EtagMode(fields[1]),
         checksum_algorithm=ChecksumAlgorithm(fields[2]) if fields[2] else None,
         checksum_type=ChecksumType(fields[3]) if fields[3] else None,
-        closing_keys=WrappedKey(key_id=fields[5], blob=fields[6]) if len(fields) > 5 else None,
+        closing_keys=WrappedKey(key_id=fields[5], blob=fields[6]) if len(fields) > 5 and fields[5] else None,
     )
+
+
+async def find_upload(state: StateStore, folder: str) -> Upload | None:
+    """Read the upload whose state lies in `folder`; None where its envelope is gone, so that it cannot go on.
+
+    Raises `StateRejected` where the record is damaged, or of a release that did not write the object's name.
+    """
+    payload = await state.get_unverified(folder + "envelope")
+    if payload is None:
+        return None
+    try:
+        upload_id, bucket, key = (msgpack.unpackb(payload)[field] for field in (4, 7, 8))
+        names = [bytes(name).decode("utf-8", "surrogateescape") for name in (bucket, key, upload_id)]
+    except (ValueError, TypeError, LookupError, msgpack.UnpackException) as cause:
+        raise StateRejected("The state of an upload does not tell which upload it is of.") from cause
+    ref = ObjectRef(names[0], names[1])
+    if folder_of(ref, names[2]) != folder:
+        raise StateRejected("The state of an upload lies in the place of another one.")
+    return await load_upload(state, ref, names[2])
 
 
 async def is_open(state: StateStore, upload: Upload) -> bool:
@@ -194,7 +216,11 @@ async def kept_parts(state: StateStore, upload: Upload) -> dict[int, datetime]:
 
 async def forget_upload(state: StateStore, ref: ObjectRef, upload_id: str) -> None:
     """Remove an upload's state: the envelope first, so that no further part is acknowledged."""
-    folder = folder_of(ref, upload_id)
+    await forget_folder(state, folder_of(ref, upload_id))
+
+
+async def forget_folder(state: StateStore, folder: str) -> None:
+    """Remove the state of whatever upload lies in `folder`, as `forget_upload` does."""
     await state.delete([folder + "envelope"])
     batch: list[str] = []
     async with aclosing(state.list(folder)) as entries:
