@@ -2,11 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ class OpenBao:
 
     address: str
     process: subprocess.Popen[bytes]
+    log: Path
 
     def ask(self, method: str, path: str, fields: dict[str, Any] | None = None, *, namespace: str = "") -> Any:
         """Call the API as root and return the answer's document, None for an empty one."""
@@ -42,6 +43,31 @@ class OpenBao:
         with urllib.request.urlopen(request, timeout=10) as answer:
             body = answer.read()
         return json.loads(body) if body else None
+
+    @contextmanager
+    def sealed(self) -> Iterator[None]:
+        """Seal the server, so that it refuses everything with 503, until the context ends."""
+        found = re.search(r"Unseal Key: (\S+)", self.log.read_text())
+        assert found is not None
+        self.ask("PUT", "sys/seal")
+        try:
+            yield
+        finally:
+            self.ask("PUT", "sys/unseal", {"key": found[1]})
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until the server serves."""
+        for _ in range(_DEADLINE_ROUNDS):
+            if self.process.poll() is not None:
+                break
+            try:
+                self.ask("GET", "sys/health")
+            except OSError:
+                pause()
+            else:
+                return
+        raise StartFailed(self.log.read_text(errors="replace"))
 
     def create_key(self, name: str, *, derived: bool = True) -> None:
         self.ask("POST", f"transit/keys/{name}", {"derived": derived})
@@ -66,24 +92,11 @@ def running_openbao(directory: Path) -> Iterator[OpenBao]:
         process = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=directory, env=environment
         )
-    server = OpenBao(f"http://127.0.0.1:{port}", process)
+    server = OpenBao(f"http://127.0.0.1:{port}", process, log)
     try:
-        _wait(server, log)
+        server.wait()
         server.ask("POST", "sys/mounts/transit", {"type": "transit"})
         yield server
     finally:
         process.kill()
         process.wait()
-
-
-def _wait(server: OpenBao, log: Path) -> None:
-    for _ in range(_DEADLINE_ROUNDS):
-        if server.process.poll() is not None:
-            break
-        try:
-            server.ask("GET", "sys/health")
-        except OSError:
-            pause()
-        else:
-            return
-    raise StartFailed(log.read_text(errors="replace"))
