@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.kms_swap import create_key, key_ids
 from tests.support.oss_clients import oss2_bucket, v2_client
+from tests.support.raw_http import signed
 from tests.support.servers import Server, s3_client
 
 SSE = "x-oss-server-side-encryption"
@@ -136,6 +137,31 @@ def test_an_upload_shows_what_was_chosen_at_its_start_in_every_answer(bucket: An
     assert done.etag.endswith("-2")
 
 
+def test_an_appendable_object_keeps_what_its_first_append_chose(bucket: Any, choice: Choice) -> None:
+    said, shown = choice
+
+    first = bucket.append_object("k", 0, PART, headers=said)
+    second = bucket.append_object("k", len(PART), b"without a header")
+    third = bucket.append_object("k", len(PART) + 16, b"with another", headers={SSE: "AES256"})
+    got = bucket.get_object("k")
+
+    assert [_shown(answer) for answer in (first, second, third, got)] == [shown] * 4
+    assert got.read() == PART + b"without a header" + b"with another"
+    assert bucket.get_object("k", byte_range=(len(PART) - 2, len(PART) + 6)).read() == PART[-2:] + b"without"
+
+
+def test_a_body_of_unknown_length_has_what_was_chosen(bucket: Any, choice: Choice) -> None:
+    said, shown = choice
+    pieces = [PART] * 11  # longer than what is held in memory
+
+    put = bucket.put_object("k", iter(pieces), headers=said)
+    got = bucket.get_object("k")
+
+    assert _shown(put) == _shown(got) == shown
+    assert got.read() == PART * 11
+    assert got.etag == hashlib.md5(PART * 11).hexdigest().upper()
+
+
 def test_a_copy_has_what_its_request_chose_whatever_the_source_was(bucket: Any, choice: Choice) -> None:
     said, shown = choice
     for source in ({SSE: "KMS"}, {SSE: "SM4"}):
@@ -181,6 +207,14 @@ def test_the_misspelled_headers_are_taken_for_the_right_ones(bucket: Any, own_ke
 
     assert _shown(put) == _shown(copied) == _shown(upload) == shown
     assert "x-oss-server-side-encrpytion" not in put.headers
+
+
+def test_the_misspelled_header_is_signed_as_it_was_sent(dev: Server, bucket: Any) -> None:
+    misspelled = {"X-OSS-server-side-encrpytion": "KMS"}
+
+    answer = signed(dev, "PUT", f"/{bucket.bucket_name}/k", misspelled, b"x", dialect="oss")  # by V1
+
+    assert (answer.status, answer.headers[SSE]) == (200, "KMS")
 
 
 def test_the_right_spelling_wins_over_the_wrong_one(bucket: Any) -> None:
