@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import msgpack
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from sseproxy.format.derivation import hkdf
 from sseproxy.format.framing import lp
 from sseproxy.model import ChecksumAlgorithm, ChecksumType, name_bytes
 
@@ -51,7 +50,7 @@ class EntrySealer:
     """Names and values of entries, under keys derived from a secret that all replicas share."""
 
     def __init__(self, secret: bytes) -> None:
-        keys = HKDF(SHA256(), _NAME_KEY + _VALUE_KEY, None, b"sseproxy/cache/v1").derive(secret)
+        keys = hkdf(secret, None, b"sseproxy/cache/v1", _NAME_KEY + _VALUE_KEY)
         self._name_key = keys[:_NAME_KEY]
         self._values = AESSIV(keys[_NAME_KEY:])
 

@@ -8,10 +8,8 @@ import secrets
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from sseproxy.errors import WrappedKeyRejected
+from sseproxy.format.derivation import hkdf
 from sseproxy.format.envelope import KEK_ID
 from sseproxy.format.keys import DataKey
 from sseproxy.format.wrapping import WrapRejected, unwrap, wrap
@@ -31,7 +29,7 @@ class Kek:
     def __init__(self, raw: bytes, created_s: int) -> None:
         self._raw = raw
         self._created_s = created_s
-        self._id = HKDF(SHA256(), KEK_ID, None, b"id").derive(raw)
+        self._id = hkdf(raw, None, b"id", KEK_ID)
 
     @classmethod
     def draw(cls, now: datetime) -> Self:

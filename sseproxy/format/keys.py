@@ -4,10 +4,8 @@ import hmac
 import secrets
 from typing import Self
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from sseproxy.errors import CommitmentMismatch
+from sseproxy.format.derivation import hkdf
 from sseproxy.format.layout import SALT
 from sseproxy.format.suites import KEY_LENGTHS, check_available
 from sseproxy.model import Suite
@@ -144,7 +142,7 @@ class DataKey:
 
 
 def _hkdf(key: bytes, salt: bytes | None, info: bytes, length: int) -> bytes:
-    return HKDF(SHA256(), length, salt, info).derive(key)
+    return hkdf(key, salt, info, length)
 
 
 def _checked(salt: bytes) -> bytes:

@@ -7,9 +7,10 @@ encryption. The nonce is zero because that key is used once; what the wrap is bo
 import secrets
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sseproxy.format.derivation import hkdf
+from sseproxy.format.suites import Aead, aead_of
+from sseproxy.model import Suite
 
 _SALT, _TAG, _KEY = 32, 16, 32
 _NONCE = bytes(12)
@@ -29,7 +30,7 @@ def framed(*fields: bytes) -> bytes:
 def wrap(key: bytes, plain: bytes, info: bytes) -> bytes:
     """Return `plain` sealed under `key`, bound to `info`: salt, ciphertext, tag."""
     salt = secrets.token_bytes(_SALT)
-    return salt + AESGCM(_derive(key, salt, info)).encrypt(_NONCE, plain, None)
+    return salt + _aead(key, salt, info).encrypt(_NONCE, plain, None)
 
 
 def unwrap(key: bytes, wrapped: bytes, info: bytes) -> bytes:
@@ -38,10 +39,10 @@ def unwrap(key: bytes, wrapped: bytes, info: bytes) -> bytes:
         raise WrapRejected
     salt = wrapped[:_SALT]
     try:
-        return AESGCM(_derive(key, salt, info)).decrypt(_NONCE, wrapped[_SALT:], None)
+        return _aead(key, salt, info).decrypt(_NONCE, wrapped[_SALT:], None)
     except InvalidTag as cause:
         raise WrapRejected from cause
 
 
-def _derive(key: bytes, salt: bytes, info: bytes) -> bytes:
-    return HKDF(SHA256(), _KEY, salt, info).derive(key)
+def _aead(key: bytes, salt: bytes, info: bytes) -> Aead:
+    return aead_of(Suite.AES_256_GCM, hkdf(key, salt, info, _KEY))

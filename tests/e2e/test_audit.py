@@ -8,7 +8,6 @@ import re
 import ssl
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +139,8 @@ def _use_signed_urls(proxy: Server, client: Any, bucket: str) -> list[str]:
         found = re.search(r"(?i)signature=([^&]+)", url)
         assert found
         signatures.append(found[1])
-        with suppress(urllib.error.HTTPError):  # 404
+        try:
             urllib.request.urlopen(url, timeout=10, context=trust).close()
+        except urllib.error.HTTPError as refused:  # the one that is not there
+            refused.close()
     return signatures
