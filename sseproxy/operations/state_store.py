@@ -24,7 +24,6 @@ from sseproxy.errors import ConfigurationError, MalformedXml, StateRejected, Ups
 from sseproxy.exchange import Body
 from sseproxy.format import lp, wrap_context
 from sseproxy.format.derivation import hkdf
-from sseproxy.format.derivation import hkdf
 from sseproxy.model import Binding, WrappedKey, name_bytes
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.ports import Kms, Upstream, UpstreamRequest, UpstreamResponse
