@@ -11,6 +11,7 @@ import typer
 
 from sseproxy.bootstrap.keys import run_with_keys
 from sseproxy.cli.failures import foreseeable_failures
+from sseproxy.cli.keys_deletion import schedule_deletion
 from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
 from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, uses_in
 from sseproxy.cli.keys_showing import key_document, show_json, show_keys
@@ -207,6 +208,7 @@ def revoke(
     change_key(config, data, change, as_json=as_json)
 
 
+app.command("schedule-deletion")(schedule_deletion)
 app.command("import-parameters")(import_parameters)
 app.command("import")(import_material)
 app.command("delete-material")(delete_material)

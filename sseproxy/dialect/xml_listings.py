@@ -7,7 +7,7 @@ delete markers, name spaces, and the percent-encoding of keys.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 from xml.sax.saxutils import escape
 
 from sseproxy.dialect.base import ListedEntry
@@ -21,6 +21,7 @@ _CHECKSUMS = frozenset({"ChecksumAlgorithm", "ChecksumType"})
 _CHANGEABLE = frozenset({"Size", "ETag"}) | _CHECKSUMS
 _APPENDABLE = "Appendable"
 _QUOTES = {'"': "&quot;"}
+_NEXT_BUCKETS = (("ContinuationToken", "continuation-token"), ("NextMarker", "marker"))  # S3's way and OSS's
 
 
 def parse_listing(document: bytes) -> list[ListedEntry]:
@@ -97,6 +98,14 @@ def hide_bucket(document: bytes, name: str) -> bytes:
     return replaced(document, ((start, end, b"") for found, start, end in scan.places if found == name))
 
 
+def bucket_names(document: bytes) -> tuple[list[str], str | None]:
+    """Return the names of a list of buckets, and the query that asks for the next ones. Raises `UpstreamError`."""
+    scan = _Buckets(document)
+    _run(scan)
+    queries = (f"{name}={quote(scan.head[tag], safe='')}" for tag, name in _NEXT_BUCKETS if scan.head.get(tag))
+    return [name for name, _, _ in scan.places], next(queries, None)
+
+
 @dataclass(slots=True, eq=False)
 class _Listed:
     texts: dict[str, str] = field(default_factory=dict)
@@ -150,6 +159,7 @@ class _Buckets(Scanner):
     def __init__(self, document: bytes) -> None:
         super().__init__(document)
         self.places: list[tuple[str, int, int]] = []
+        self.head: dict[str, str] = {}
         self._path: list[str] = []
         self._name = ""
         self._began = 0
@@ -164,6 +174,8 @@ class _Buckets(Scanner):
             self._name = text.strip()
         elif self._path[1:] == ["Buckets", "Bucket"] and self._name:
             self.places.append((self._name, self._began, self.end_of_tag(self.position)))
+        elif depth == 2:
+            self.head[local_name(tag)] = text.strip()
         self._path.pop()
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sseproxy.dialect.base import Dialect
 from sseproxy.dialect.oss import OSS
 from sseproxy.dialect.s3 import S3
+from sseproxy.dialect.xml_listings import bucket_names
 from sseproxy.errors import UpstreamError
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType
 
@@ -218,3 +219,19 @@ def test_a_document_without_that_bucket_stays_as_it_is(dialect: Dialect, documen
 def test_a_list_of_buckets_that_cannot_be_read_is_not_passed_on(dialect: Dialect) -> None:
     with pytest.raises(UpstreamError):
         dialect.xml.hide_bucket(b"<ListAllMyBucketsResult>", "sseproxy-state")
+
+
+@pytest.mark.parametrize(
+    ("end", "following"),
+    [
+        ("", None),
+        ("<ContinuationToken>a+b/c=</ContinuationToken>", "continuation-token=a%2Bb%2Fc%3D"),
+        ("<Marker/><IsTruncated>true</IsTruncated><NextMarker>b2</NextMarker>", "marker=b2"),
+        ("<NextMarker></NextMarker>", None),
+    ],
+)
+def test_the_names_of_buckets_are_read_and_how_to_ask_for_more(end: str, following: str | None) -> None:
+    buckets = "<Bucket><Name>a</Name><CreationDate>x</CreationDate></Bucket><Bucket><Name>b</Name></Bucket>"
+    document = f"<R><Owner><ID>1</ID></Owner><Buckets>{buckets}</Buckets>{end}</R>".encode()
+
+    assert bucket_names(document) == (["a", "b"], following)
