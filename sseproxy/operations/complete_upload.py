@@ -51,7 +51,7 @@ from sseproxy.operations.completion import (
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.etags import bare_etag, client_etag
-from sseproxy.operations.list_parts import backend_parts, present_parts
+from sseproxy.operations.list_parts import backend_parts, is_kept, present_parts
 from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.uploads import Upload, forget_upload, kept_key, load_attempts, load_upload, upload_query
@@ -172,19 +172,8 @@ async def _choose(
 
 async def _is_present(services: Services, upload: Upload, record: PartRecord, present: dict[int, str]) -> bool:
     if record.kept:
-        return await _kept_salt(services, upload, record) == record.salt
+        return await is_kept(services.state, upload, record)
     return present.get(record.number) == record.backend_etag
-
-
-async def _kept_salt(services: Services, upload: Upload, record: PartRecord) -> bytes:
-    async with services.state.get_stream(kept_key(upload, record.number)) as body:
-        start = b""
-        if body is not None:
-            async for data in body:
-                start += bytes(data[: len(record.salt)])
-                if len(start) >= len(record.salt):
-                    break
-        return start[: len(record.salt)]
 
 
 def _check_asserted(services: Services, request: Request, upload: Upload, attributes: Attributes) -> None:

@@ -13,9 +13,10 @@ from sseproxy.exchange import Request, Response
 from sseproxy.format import ClosingKeys, DataKey, PartRecord
 from sseproxy.operations.backend import Address, address_of, expect
 from sseproxy.operations.context import Services
+from sseproxy.operations.state_store import StateStore
 from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.upload_part import find_upload
-from sseproxy.operations.uploads import Attempt, Upload, kept_parts, load_attempts, upload_query
+from sseproxy.operations.uploads import Attempt, Upload, kept_key, kept_parts, load_attempts, upload_query
 from sseproxy.ports import UpstreamRequest
 
 _DOCUMENT = 4 * 1024 * 1024  # bytes of a page of the backend's
@@ -69,9 +70,22 @@ async def present_parts(
             if most is not None and len(chosen) >= most and attempt.record.number not in chosen:
                 break
             view = _present(attempt, backend, kept)
-            if view is not None:
-                chosen[view.number] = view
+            if view is None or (view.number in chosen and not await is_kept(services.state, upload, attempt.record)):
+                continue
+            chosen[view.number] = view
     return list(chosen.values())
+
+
+async def is_kept(state: StateStore, upload: Upload, record: PartRecord) -> bool:
+    """Whether the bytes that wait under a part's number are those of this very attempt; of several, one is."""
+    start = b""
+    async with state.get_stream(kept_key(upload, record.number)) as body:
+        if body is not None:
+            async for data in body:
+                start += bytes(data[: len(record.salt)])
+                if len(start) >= len(record.salt):
+                    break
+    return start[: len(record.salt)] == record.salt
 
 
 async def backend_parts(

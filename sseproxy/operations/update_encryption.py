@@ -4,6 +4,8 @@ The data key is wrapped anew and the object copied onto itself with the new enve
 new Last-Modified, and a new version where the bucket keeps versions: a storage changes metadata in no other way.
 """
 
+from dataclasses import replace
+
 from sseproxy.errors import (
     AccessRefused,
     CustomerKeyNotApplicable,
@@ -42,6 +44,7 @@ async def update_encryption(services: Services, request: Request) -> Response:
 async def _update(services: Services, address: Address, decision: EncryptionDecision) -> None:
     opened = await _updatable(services, address)
     ref = ObjectRef(address.ref.bucket, address.ref.key)
+    decision = replace(decision, suite=opened.envelope.suite)  # the data stay as they are, and so does their cipher
     envelope = await services.keyring.rewrap(opened.key, opened.envelope, decision, ref)
     await replace_envelope(services, opened.found, envelope)
 
