@@ -24,12 +24,7 @@ def run_with_keys(place: Place, work: Callable[[EmbeddedKms], Awaitable[T]], *, 
 
     Raises `ConfigurationError` where there is none, unless it is to be created, and whatever `work` raises.
     """
-    settings = embedded_settings(place)
-    if not create and not settings.database.exists():
-        raise ConfigurationError(
-            f"The key database {settings.database} does not exist: name the proxy's own, or begin it with "
-            "`sseproxy keys create`."
-        )
+    settings = embedded_settings(place) if create else existing_database(place)
 
     async def run() -> T:
         with closing(build_kms(settings, SystemClock(), created_on_first_use=())) as kms:
@@ -48,3 +43,14 @@ def embedded_settings(place: Place) -> EmbeddedKmsSettings:
             "There is no embedded KMS in this configuration: CMKs of a remote key service are looked after there."
         )
     return settings.kms
+
+
+def existing_database(place: Place) -> EmbeddedKmsSettings:
+    """Return the settings of a place's embedded KMS. Raises `ConfigurationError` where it has no database yet."""
+    settings = embedded_settings(place)
+    if not settings.database.exists():
+        raise ConfigurationError(
+            f"The key database {settings.database} does not exist: name the proxy's own, or begin it with "
+            "`sseproxy keys create`."
+        )
+    return settings

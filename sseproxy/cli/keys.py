@@ -11,6 +11,7 @@ import typer
 
 from sseproxy.bootstrap.keys import run_with_keys
 from sseproxy.cli.failures import foreseeable_failures
+from sseproxy.cli.keys_backup import backup, change_root_key, restore
 from sseproxy.cli.keys_deletion import schedule_deletion
 from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
 from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, uses_in
@@ -212,3 +213,6 @@ app.command("schedule-deletion")(schedule_deletion)
 app.command("import-parameters")(import_parameters)
 app.command("import")(import_material)
 app.command("delete-material")(delete_material)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("change-root-key")(change_root_key)

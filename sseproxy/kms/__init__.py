@@ -1,6 +1,7 @@
 """Adapters of the `Kms` port, and how one is built from its settings."""
 
 from collections.abc import Collection
+from contextlib import closing
 from datetime import timedelta
 
 from sseproxy.errors import ConfigurationError
@@ -33,3 +34,9 @@ def root_secret(settings: EmbeddedKmsSettings) -> RootSecret:
     if settings.root_key_file is None:
         raise ConfigurationError("kms has no root key.")
     return read_root_key(settings.root_key_file)
+
+
+def change_root_key(settings: EmbeddedKmsSettings, root: RootSecret) -> None:
+    """Seal the key database under another root key. Proxies that have it open go on. Raises `ConfigurationError`."""
+    with closing(Database(settings.database, root_secret(settings))) as database:
+        database.change_root(root)

@@ -10,7 +10,7 @@ from sseproxy.errors import ConfigurationError, KeyServiceUnavailable
 from sseproxy.kms.material import SealingKey
 from sseproxy.kms.root_key import RootSecret
 from sseproxy.kms.rows import Rows
-from sseproxy.kms.schema import prepare_schema
+from sseproxy.kms.schema import prepare_schema, put_sealing_key
 
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 _WRITE_TIMEOUT_S = 10.0
@@ -52,6 +52,14 @@ class Database:
             if connection is not None:
                 connection.close()
         self._reader = self._writer = None
+
+    def change_root(self, root: RootSecret) -> None:
+        """Seal the sealing key under another root key; open connections go on. Raises `KeyServiceUnavailable`."""
+        with _as_key_service_errors():
+            connection = _opened(self._writer)
+            with _transaction(connection):
+                put_sealing_key(connection, self.sealing_key, root)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the old seal leaves the log
 
     def change_count(self) -> int:
         """Return a number that differs whenever the database has changed, by whatever process. Costs microseconds."""

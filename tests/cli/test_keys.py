@@ -235,3 +235,42 @@ def test_a_directory_without_a_root_key_is_refused(tmp_path: Path) -> None:
     assert result.stderr == (
         f"sseproxy: {tmp_path} is not the directory of a dev server; give the --data it was started with\n"
     )
+
+
+def test_the_restore_drill(dev_keys: Keys, data: Path, tmp_path: Path) -> None:
+    key_id = _json(dev_keys("create", "--json"))["key_id"]
+    copy = tmp_path / "copy"
+
+    assert _json(dev_keys("backup", "--to", str(copy), "--json")) == {"copy": str(copy), "keys": 1}
+    again = dev_keys("backup", "--to", str(copy))
+    there = dev_keys("restore", str(copy))
+    for path in data.glob("kms.sqlite3*"):
+        path.unlink()
+    restored = dev_keys("restore", str(copy))
+
+    assert (again.exit_code, again.stderr) == (1, f"sseproxy: {copy}: File exists\n")
+    assert there.exit_code == 2
+    assert "--replace" in there.stderr
+    assert (restored.exit_code, restored.stdout) == (0, f"{data}/kms.sqlite3: 1 CMKs, all of them open\n")
+    assert [key["key_id"] for key in _json(dev_keys("list", "--json"))] == [key_id]
+    assert _json(dev_keys("restore", str(copy), "--replace", "--json"))["keys"] == 1
+
+
+def test_the_root_key_is_changed(dev_keys: Keys, data: Path, tmp_path: Path) -> None:
+    key_id = _json(dev_keys("create", "--json"))["key_id"]
+    new = tmp_path / "new.key"
+    new.touch(mode=0o600)
+    new.write_text(os.urandom(32).hex())
+
+    assert dev_keys("change-root-key").exit_code == 2
+    changed = dev_keys("change-root-key", "--root-key-file", str(new))
+    refused = dev_keys("list")
+    new.replace(data / "root.key")
+
+    assert (changed.exit_code, changed.stdout) == (
+        0,
+        f"{data}/kms.sqlite3 has another root key now: name it in the configuration before the next start\n",
+    )
+    assert refused.exit_code == 2
+    assert "does not belong to this root key" in refused.stderr
+    assert [key["key_id"] for key in _json(dev_keys("list", "--json"))] == [key_id]
