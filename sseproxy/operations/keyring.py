@@ -15,6 +15,7 @@ from sseproxy.errors import (
     BindingRefused,
     CustomerKeyNeeded,
     CustomerKeyNotApplicable,
+    EnvelopeRejected,
     KeyAccessRefused,
     KeyNotFound,
     UnsupportedFeature,
@@ -155,6 +156,8 @@ class Keyring:
             await self._check_allowed(envelope.key_id, rule)
             await self._check_granted(envelope.key_id, KeyUse.DECRYPT)
             key = await self._opened(envelope, ref)
+        if key.suite is not envelope.suite:  # a kept key answers whatever the envelope says of its cipher
+            raise EnvelopeRejected("The object's key is for another cipher than its envelope says.")
         key.check_commitment(envelope.commitment)
         return key
 

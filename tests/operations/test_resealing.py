@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sseproxy.errors import CipherUnavailable, IntegrityError, KeyNotFound
+from sseproxy.errors import CipherUnavailable, EnvelopeRejected, IntegrityError, KeyNotFound, WrappedKeyRejected
 from sseproxy.format import encode_envelope, stored_size
 from sseproxy.model import Algorithm, ObjectRef, Suite
 from sseproxy.operations.attributes import Found, Unsealed
 from sseproxy.operations.backend import Address
 from sseproxy.operations.resealing import PartsEtag, parts_etag
+from sseproxy.settings import EncryptionSettings
 from tests.independent_reader import read
 from tests.operations.fakes import Sent
 from tests.operations.world import Answer, World
@@ -72,6 +73,21 @@ async def test_a_changed_byte_of_an_sm4_object_is_never_served(oss: World, at: i
 
     with pytest.raises(IntegrityError):
         await oss.get("k")
+
+
+@pytest.mark.parametrize("said", [{}, {"own_server_side_data_encryption": "SM4"}], ids=["AES", "SM4"])
+async def test_an_envelope_cannot_be_made_to_name_another_cipher(oss: World, said: dict[str, str]) -> None:
+    oss.services = replace(oss.services, encryption=EncryptionSettings(bucket_keys=()))
+    await oss.put("k", b"x", own_server_side_encryption="KMS", **said)
+    envelope = await oss.envelope("k")
+    other = Suite.AES_256_GCM if said else Suite.SM4_GCM
+    forged = encode_envelope(replace(envelope, suite=other))
+    await oss.seed("k", await oss.stored("k"), {oss.dialect.envelope_header: forged})
+
+    with pytest.raises(EnvelopeRejected):  # the key is kept
+        await oss.get("k")
+    with pytest.raises(WrappedKeyRejected):
+        await oss.other_process().get("k")
 
 
 async def test_a_copy_within_a_cipher_moves_no_bytes(oss: World) -> None:
