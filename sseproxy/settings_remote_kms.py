@@ -121,6 +121,33 @@ class AwsKmsSettings(KeyServiceSettings):
         return self
 
 
+class AlibabaKmsSettings(KeyServiceSettings):
+    """Alibaba Cloud KMS in one region."""
+
+    region: str = Field(pattern=r"^[a-z0-9-]+$", description="region of KMS, e.g. cn-hangzhou")
+    endpoint: ServiceUrl | None = Field(
+        default=None, description="URL of KMS, e.g. that of a VPC; absent: the public one of the region"
+    )
+    credentials: Literal["static", "ram-role"] = Field(
+        default="static", description="where the proxy's credentials come from"
+    )
+    access_key: Secret | None = Field(default=None, description="`static`: the access key id, or a reference to it")
+    secret_key: Secret | None = Field(default=None, description="`static`: its secret")
+    security_token: Secret | None = Field(default=None, description="`static`: its STS token, if it has one")
+    role_name: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9.@_-]+$", description="`ram-role`: the role; absent: the instance's own"
+    )
+    metadata_endpoint: ServiceUrl = Field(
+        default="http://100.100.100.200", description="`ram-role`: URL of the instance's metadata service"
+    )
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Self:
+        if self.credentials == "static" and (self.access_key is None or self.secret_key is None):
+            raise ValueError("the credentials `static` need access_key and secret_key")
+        return self
+
+
 class Route(Section):
     """Which CMKs a key service has."""
 
@@ -144,10 +171,14 @@ class RemoteKmsSettings(Section):
 
     aws: dict[str, AwsKmsSettings] = Field(default_factory=dict, description="AWS KMS in one region each, by name")
 
+    alibaba: dict[str, AlibabaKmsSettings] = Field(
+        default_factory=dict, description="Alibaba Cloud KMS in one region each, by name"
+    )
+
     @property
     def tables(self) -> Mapping[str, Mapping[str, KeyServiceSettings]]:
         """The key services by kind and name."""
-        return {"vault": self.vault, "aws": self.aws}
+        return {"vault": self.vault, "aws": self.aws, "alibaba": self.alibaba}
 
     @property
     def providers(self) -> dict[str, KeyServiceSettings]:

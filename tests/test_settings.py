@@ -30,6 +30,7 @@ INNER = {
     "remote_kms.routes": "remote_kms.routes[]",
     "remote_kms.vault": "remote_kms.vault.NAME",
     "remote_kms.aws": "remote_kms.aws.NAME",
+    "remote_kms.alibaba": "remote_kms.alibaba.NAME",
 }
 
 

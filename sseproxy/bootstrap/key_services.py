@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 from sseproxy.bootstrap.adapters import open_kms
+from sseproxy.kms.alibaba import AlibabaKms
+from sseproxy.kms.alibaba_credentials import build_alibaba_credentials
 from sseproxy.kms.aws import AwsKms
 from sseproxy.kms.aws_credentials import build_credentials
 from sseproxy.kms.http import Http, open_session
@@ -13,7 +15,13 @@ from sseproxy.kms.vault import VaultKms
 from sseproxy.kms.vault_login import VaultLogin
 from sseproxy.ports import Clock, Kms, Observer
 from sseproxy.settings import Settings
-from sseproxy.settings_remote_kms import EMBEDDED, AwsKmsSettings, KeyServiceSettings, VaultKmsSettings
+from sseproxy.settings_remote_kms import (
+    EMBEDDED,
+    AlibabaKmsSettings,
+    AwsKmsSettings,
+    KeyServiceSettings,
+    VaultKmsSettings,
+)
 
 
 @asynccontextmanager
@@ -50,6 +58,8 @@ def _build(http: Http, settings: KeyServiceSettings, clock: Clock) -> Kms:
             return VaultKms(http, settings, VaultLogin(http, settings, clock))
         case AwsKmsSettings():
             return AwsKms(http, settings, build_credentials(http, settings, clock), clock)
+        case AlibabaKmsSettings():
+            return AlibabaKms(http, settings, build_alibaba_credentials(http, settings, clock), clock)
         case _:
             raise TypeError(f"{type(settings).__name__} has no adapter")
 

@@ -21,22 +21,31 @@ SETTINGS = Settings.model_validate(
             "routes": [{"keys": "team-*", "provider": "one"}],
             "vault": {"one": {"address": "https://v", "token": "vault-tok"}},
             "aws": {"two": {"region": "r", "access_key": "AK", "secret_key": "aws-secret"}},
+            "alibaba": {"three": {"region": "r", "access_key": "AK", "secret_key": "ali-secret"}},
         },
     }
 )  # fmt: skip
 
-TABLES = {"clients.credentials", "clients.grants", "encryption.buckets", "remote_kms.routes", "remote_kms.vault", "remote_kms.aws"}
+TABLES = {
+    "clients.credentials",
+    "clients.grants",
+    "encryption.buckets",
+    "remote_kms.routes",
+    "remote_kms.vault",
+    "remote_kms.aws",
+    "remote_kms.alibaba",
+}
 
 
 def test_every_setting_is_shown_and_no_secret() -> None:
     lines = list(show_settings(SETTINGS))
 
-    names = {re.sub(r"\.(photos|one|two)\.", ".NAME.", line.replace("[0]", "[]")).split(" ")[0] for line in lines}
+    names = {re.sub(r"\.(photos|one|two|three)\.", ".NAME.", line.replace("[0]", "[]")).split(" ")[0] for line in lines}
     assert names == {key for key, _ in every_setting()} - TABLES
     assert not any(
         secret in line
         for line in lines
-        for secret in ("upstream-secret", "app-secret", "tok-en", "vault-tok", "aws-secret")
+        for secret in ("upstream-secret", "app-secret", "tok-en", "vault-tok", "aws-secret", "ali-secret")
     )
     assert "upstream.secret_key = [redacted]" in lines
     assert "clients.credentials[0].secret_key = [redacted]" in lines

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,10 +180,11 @@ def test_a_key_that_was_switched_off_stops_reads_and_writes_in_both_dialects(
     try:
         assert refusal(client.get_object, Bucket=bucket_name, Key="s3") == (400, "KMS.DisabledException")
         assert refusal(client.put_object, **put, Key="s3") == (400, "KMS.DisabledException")
-        for call in (
+        calls: tuple[Callable[[], Any], ...] = (
             lambda: bucket.get_object("oss"),
             lambda: bucket.put_object("oss", b"y", headers=_oss_kms("switched")),
-        ):
+        )
+        for call in calls:
             with pytest.raises(oss2.exceptions.OssError) as caught:
                 call()
             assert (caught.value.status, caught.value.code) == (409, "KeyDisabled")

@@ -1,0 +1,195 @@
+"""Alibaba Cloud KMS as a `Kms`, by its RPC API of 2016-01-20 (OSS dossier §7, docs/kms-providers.md).
+
+The blob is the text that KMS gives, unchanged; a CMK's canonical id is its id. KMS binds string pairs, as AWS does.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from uuid import uuid4
+
+from sseproxy.errors import (
+    KeyAccessRefused,
+    KeyDisabled,
+    KeyNotApplicable,
+    KeyNotFound,
+    KeyPendingDeletion,
+    KeyPendingImport,
+    KeyServiceBusy,
+    KeyServiceError,
+    KeyServiceUnavailable,
+    KeyStateRefused,
+    WrappedKeyRejected,
+)
+from sseproxy.kms.credentials import Credentials, CredentialSource
+from sseproxy.kms.http import Document, Http
+from sseproxy.model import KeyDescription, WrapContext, WrappedKey
+from sseproxy.ports import Clock
+from sseproxy.settings_remote_kms import AlibabaKmsSettings
+from sseproxy.signing.alibaba_rpc import rpc_query, sign_rpc
+
+_VERSION = "2016-01-20"
+_ANY_KEY = "alias/acs/oss"  # is asked for where only an answer matters
+
+# By the beginning of the error's code; the first that fits counts.
+_MEANINGS: Mapping[str, type[KeyServiceError]] = MappingProxyType(
+    {
+        "Forbidden.KeyNotFound": KeyNotFound,
+        "Forbidden.AliasNotFound": KeyNotFound,
+        "Forbidden": KeyAccessRefused,
+        "Rejected.Disabled": KeyDisabled,
+        "Rejected.PendingDeletion": KeyPendingDeletion,
+        "Rejected.PendingImport": KeyPendingImport,
+        "Rejected.Unavailable": KeyServiceUnavailable,
+        "Rejected.Throttling": KeyServiceBusy,
+        "Rejected": KeyStateRefused,
+        "Throttling": KeyServiceBusy,
+        "UnsupportedOperation": KeyNotApplicable,
+        "InternalFailure": KeyServiceUnavailable,
+        "ServiceUnavailable": KeyServiceUnavailable,
+        "InvalidAccessKeyId": KeyServiceUnavailable,
+        "InvalidSecurityToken": KeyServiceUnavailable,
+        "IncompleteSignature": KeyServiceUnavailable,
+        "SignatureDoesNotMatch": KeyServiceUnavailable,
+        "SignatureNonceUsed": KeyServiceUnavailable,
+        "InvalidTimeStamp": KeyServiceUnavailable,
+    }
+)
+# What Decrypt says of a blob or a context that is not the one; KMS documents no code for the latter (OSS dossier §7.2).
+_NOT_OPENED = ("InvalidCiphertext", "InvalidParameter", "InvalidEncryptionContext")
+_LOGIN = ("InvalidAccessKeyId", "InvalidSecurityToken", "IncompleteSignature", "SignatureDoesNotMatch")
+
+
+class AlibabaKms:
+    """The `Kms` port on Alibaba Cloud KMS. `nonce` gives every call a name of its own."""
+
+    def __init__(
+        self,
+        http: Http,
+        settings: AlibabaKmsSettings,
+        credentials: CredentialSource,
+        clock: Clock,
+        *,
+        nonce: Callable[[], object] = uuid4,
+    ) -> None:
+        self._http = http
+        self._url = settings.endpoint or f"https://kms.{settings.region}.aliyuncs.com"
+        self._credentials = credentials
+        self._clock = clock
+        self._nonce = nonce
+
+    def __repr__(self) -> str:
+        return f"AlibabaKms({self._http.service!r})"
+
+    async def generate(self, key_id: str, context: WrapContext, *, length: int = 32) -> tuple[bytes, WrappedKey]:
+        """Let KMS draw a fresh data key and return it with its wrapped form."""
+        fields = {"KeyId": key_id, "NumberOfBytes": str(length), "EncryptionContext": _context(context)}
+        answer = await self._asked("GenerateDataKey", key_id, fields)
+        key = answer.blob("Plaintext")
+        if len(key) != length:
+            raise KeyServiceError(f"{self._http.service} drew a key of another length than asked for.")
+        return key, _wrapped(answer)
+
+    async def wrap(self, key_id: str, key: bytes, context: WrapContext) -> WrappedKey:
+        """Wrap a data key that exists."""
+        plaintext = b64encode(key).decode()
+        fields = {"KeyId": key_id, "Plaintext": plaintext, "EncryptionContext": _context(context)}
+        return _wrapped(await self._asked("Encrypt", key_id, fields))
+
+    async def unwrap(self, wrapped: WrappedKey, context: WrapContext) -> bytes:
+        """Open a wrapped data key. What another CMK opened is refused, though KMS gave it."""
+        fields = {"CiphertextBlob": _text_of(wrapped), "EncryptionContext": _context(context)}
+        answer = await self._asked("Decrypt", wrapped.key_id, fields)
+        if answer.text("KeyId") != wrapped.key_id:
+            raise WrappedKeyRejected("The wrapped key belongs to another master key than the envelope says.")
+        return answer.blob("Plaintext")
+
+    async def describe(self, key_id: str) -> KeyDescription:
+        """Resolve an id, ARN or alias; raises `KeyNotFound`. KMS does not number a CMK's versions: they are 0."""
+        metadata = (await self._asked("DescribeKey", key_id, {"KeyId": key_id})).inner("KeyMetadata")
+        return KeyDescription(
+            key_id=metadata.text("KeyId"),
+            state=metadata.text("KeyState"),
+            origin="external" if metadata.optional_text("Origin") == "EXTERNAL" else "generated",
+            current_version=0,
+        )
+
+    def version_of(self, wrapped: WrappedKey) -> str | None:
+        """Return None: what KMS gives does not show its version."""
+
+    async def healthy(self) -> None:
+        """Return if KMS answers and takes the proxy's signature, whatever it says of a key."""
+        try:
+            await self.describe(_ANY_KEY)
+        except (KeyNotFound, KeyAccessRefused):
+            return
+
+    async def _asked(self, action: str, key_id: str, fields: Mapping[str, str]) -> Document:
+        if not key_id:
+            raise _not_found(key_id)
+        credentials = await self._credentials.current()
+        answer = await self._http.ask(
+            "POST",
+            f"{self._url}/",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=self._signed(action, fields, credentials).encode(),
+        )
+        document = answer.document()
+        if answer.status == 200:
+            return document
+        code = document.optional_text("Code")
+        if code.startswith(_LOGIN):
+            self._credentials.drop(credentials)
+        raise self._refusal(action, answer.status, code, key_id)
+
+    def _signed(self, action: str, fields: Mapping[str, str], credentials: Credentials) -> str:
+        """Return a call's parameters as a form, its signature among them."""
+        parameters = {
+            "Action": action,
+            "Version": _VERSION,
+            "Format": "JSON",
+            "AccessKeyId": credentials.access_key,
+            "SignatureMethod": "HMAC-SHA1",
+            "SignatureVersion": "1.0",
+            "SignatureNonce": str(self._nonce()),
+            "Timestamp": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            **fields,
+        }
+        if credentials.token is not None:
+            parameters["SecurityToken"] = credentials.token
+        return rpc_query({**parameters, "Signature": sign_rpc("POST", parameters, credentials.secret_key)})
+
+    def _refusal(self, action: str, status: int, code: str, key_id: str) -> KeyServiceError:
+        if action == "Decrypt" and code.startswith(_NOT_OPENED):
+            return WrappedKeyRejected()
+        meaning = next((found for start, found in _MEANINGS.items() if code.startswith(start)), None)
+        if meaning is KeyNotFound:
+            return _not_found(key_id)
+        if meaning is KeyServiceUnavailable:
+            return KeyServiceUnavailable(f"{self._http.service} answered {status} {code}.")
+        if meaning is None:
+            return KeyServiceError(f"{self._http.service} refused the request ({status} {code}).")
+        return meaning()
+
+
+def _context(context: WrapContext) -> str:
+    return json.dumps(dict(context.pairs), ensure_ascii=False, separators=(",", ":"))
+
+
+def _wrapped(answer: Document) -> WrappedKey:
+    blob = answer.text("CiphertextBlob")
+    if not blob.isascii():
+        raise KeyServiceError(f"{answer.service} sealed a key in an unknown form.")
+    return WrappedKey(key_id=answer.text("KeyId"), blob=blob.encode())
+
+
+def _text_of(wrapped: WrappedKey) -> str:
+    try:
+        return wrapped.blob.decode("ascii")
+    except UnicodeDecodeError as cause:
+        raise WrappedKeyRejected from cause
+
+
+def _not_found(key_id: str) -> KeyNotFound:
+    return KeyNotFound(f"The key {key_id} does not exist.")
