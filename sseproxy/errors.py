@@ -172,6 +172,36 @@ class SseNotAllowedHere(RequestError):
     default = "x-amz-server-side-encryption header is not supported for this operation."
 
 
+class InvalidPolicy(RequestError):
+    """The policy of an upload by a form cannot be read."""
+
+    default = "Invalid Policy: Invalid JSON."
+
+
+class MalformedForm(RequestError):
+    """The body of an upload by a form is no form."""
+
+    default = "The body of your POST request is not well-formed multipart/form-data."
+
+
+class FormTooLong(RequestError):
+    """The fields of a form in front of its file are too long."""
+
+    default = "Your POST request fields preceding the upload file were too large."
+
+
+class FormExpected(RequestError):
+    """A POST to a bucket that is no form (`Condition`)."""
+
+    default = "Bucket POST must be of the enclosure-type multipart/form-data"
+
+
+class NoFileInForm(RequestError):
+    """A form has no field named `file` (`ArgumentName`, `ArgumentValue`)."""
+
+    default = "POST requires exactly one file upload per request."
+
+
 class InvalidDigest(RequestError):
     """Content-MD5 is not the base64 of 16 bytes (`Content-MD5`)."""
 

@@ -92,6 +92,11 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.SseNotAllowedHere: _code(
         "InvalidArgument", 400, "x-oss-server-side-encryption header is not supported for this operation."
     ),
+    e.InvalidPolicy: _code("InvalidPolicyDocument"),
+    e.MalformedForm: _code("MalformedPOSTRequest"),
+    e.FormTooLong: _code("MaxPOSTPreDataLengthExceededError"),
+    e.FormExpected: _code("RequestIsNotMultiPartContent"),
+    e.NoFileInForm: _code("IncorrectNumberOfFilesInPOSTRequest"),
     e.InvalidDigest: _code("InvalidDigest"),
     e.DigestMismatch: _code("InvalidDigest", 400, e.InvalidDigest.default),
     e.MalformedChecksum: _code("InvalidRequest"),

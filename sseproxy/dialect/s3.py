@@ -100,6 +100,11 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.SseNotAllowedHere: _code(
         "InvalidArgument", 400, "x-amz-server-side-encryption header is not supported for this operation."
     ),
+    e.InvalidPolicy: _code("InvalidPolicyDocument"),
+    e.MalformedForm: _code("MalformedPOSTRequest"),
+    e.FormTooLong: _code("MaxPostPreDataLengthExceededError"),
+    e.FormExpected: _code("PreconditionFailed", 412, e.PreconditionFailed.default),
+    e.NoFileInForm: _code("InvalidArgument"),
     e.InvalidDigest: _code("InvalidDigest"),
     e.DigestMismatch: _code("BadDigest"),
     e.MalformedChecksum: _code("InvalidRequest"),

@@ -1,0 +1,92 @@
+"""An HTML form (`multipart/form-data`, RFC 7578) as it comes in: its fields, then its one file as a stream.
+
+Fields behind the file are never read: both protocols ignore them (S3 dossier §3.9; OSS dossier §6.11).
+"""
+
+from collections.abc import Sequence
+
+from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
+from multipart import MultipartSegment as Segment
+
+from sseproxy.errors import FormTooLong, MalformedForm
+from sseproxy.stage import Buffer
+
+_FILE = "file"
+_MOST_FIELDS = 1000
+
+
+class FormReader:
+    """Parses a form. `fields` are in order, names as sent; `file_name` and `file_type` are those of the file's part.
+
+    `most_bytes` bounds names and values of all the fields together.
+    """
+
+    def __init__(self, boundary: str, most_bytes: int) -> None:
+        try:
+            self._parser = PushMultipartParser(boundary, max_segment_count=_MOST_FIELDS)
+        except MultipartError as cause:
+            raise MalformedForm from cause
+        self._left = most_bytes
+        self._name = ""
+        self._value = bytearray()
+        self.fields: list[tuple[str, str]] = []
+        self.file_name = ""
+        self.file_type: str | None = None
+        self.in_file = False
+        self.ended = False  # the file is there whole, or the form ended without one
+
+    def feed(self, data: Buffer) -> Sequence[Buffer]:
+        """Take the next bytes and return those of the file among them. Raises `MalformedForm`, `FormTooLong`."""
+        out: list[Buffer] = []
+        try:
+            for event in self._parser.parse(bytes(data)):
+                self._take(event, out)
+                if self.ended:
+                    return out
+        except ParserLimitReached as cause:
+            raise FormTooLong from cause
+        except MultipartError as cause:
+            raise MalformedForm from cause
+        self.ended = self._parser.closed
+        return out
+
+    def finish(self) -> None:
+        """Raise `MalformedForm` where the input has ended before the form did."""
+        if not self.ended:
+            raise MalformedForm
+
+    def _take(self, event: Segment | Buffer | None, out: list[Buffer]) -> None:
+        if isinstance(event, Segment):
+            self._begin(event)
+        elif event is None:
+            self._end()
+        elif self.in_file:
+            out.append(event)
+        else:
+            self._spend(len(event))
+            self._value += event
+
+    def _begin(self, segment: Segment) -> None:
+        self._name, self._value = segment.name or "", bytearray()
+        self._spend(len(self._name))
+        if self._name.lower() == _FILE:
+            self.in_file = True
+            self.file_name = segment.filename or ""
+            self.file_type = segment.header("Content-Type")
+
+    def _end(self) -> None:
+        if self.in_file:
+            self.ended = True
+        else:
+            self.fields.append((self._name, self._value.decode("utf-8", "surrogateescape")))
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise FormTooLong
+
+
+def boundary_of(content_type: str) -> str | None:
+    """Return the boundary of a form's Content-Type; None where it is no form's, or has none."""
+    kind, options = parse_options_header(content_type)
+    return options.get("boundary") or None if kind == "multipart/form-data" else None

@@ -1,0 +1,55 @@
+import pytest
+
+from sseproxy.errors import FormTooLong, MalformedForm
+from sseproxy.wire.form_data import FormReader, boundary_of
+
+_FORM = (
+    b'--B\r\nContent-Disposition: form-data; name="Key"\r\n\r\nuser/\xc3\xbc\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="empty"\r\n\r\n\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: text/x\r\n\r\n'
+    b"line\r\n--not a boundary\r\n\r\n--B\r\n"
+    b'Content-Disposition: form-data; name="behind"\r\n\r\nx\r\n--B--\r\n'
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
+def test_a_form_is_the_same_however_it_was_cut(size: int) -> None:
+    reader = FormReader("B", 1000)
+    file = b""
+    for start in range(0, len(_FORM), size):
+        if not reader.ended:
+            file += b"".join(reader.feed(_FORM[start : start + size]))
+    reader.finish()
+
+    assert file == b"line\r\n--not a boundary\r\n"
+    assert reader.fields == [("Key", "user/ü"), ("empty", "")]
+    assert (reader.file_name, reader.file_type) == ("a.txt", "text/x")
+
+
+def test_a_form_that_breaks_off_is_no_form() -> None:
+    reader = FormReader("B", 1000)
+    reader.feed(_FORM[: _FORM.index(b"--not")])
+
+    with pytest.raises(MalformedForm):
+        reader.finish()
+
+
+def test_what_is_no_form_is_refused() -> None:
+    with pytest.raises(MalformedForm):
+        FormReader("B", 1000).feed(b"xx--B\r\n\r\n")
+    with pytest.raises(MalformedForm):
+        FormReader("", 1000)
+
+
+def test_fields_are_bounded_and_the_file_is_not() -> None:
+    reader = FormReader("B", 20)
+    assert b"".join(reader.feed(_FORM)) == b"line\r\n--not a boundary\r\n"
+
+    with pytest.raises(FormTooLong):
+        FormReader("B", 9).feed(_FORM)
+
+
+def test_the_boundary_is_read_from_a_forms_type_alone() -> None:
+    assert boundary_of('Multipart/Form-Data; boundary="a b"') == "a b"
+    assert boundary_of("multipart/form-data") is None
+    assert boundary_of("multipart/mixed; boundary=a") is None
