@@ -13,7 +13,18 @@ from sseproxy.format import DataKey, decode_envelope, open_footer_copy, open_rec
 from sseproxy.model import Suite
 from tests.format.sealing import open_object
 from tests.independent_reader import Unreadable, read
-from tests.vectors.cases import CASES, FOLDER, Case, build, describe, full_envelope, part_plaintext, part_record, values
+from tests.vectors.cases import (
+    CASES,
+    FOLDER,
+    Case,
+    build,
+    describe,
+    full_envelope,
+    part_plaintext,
+    part_record,
+    sm4_values,
+    values,
+)
 
 TAMPERED: list[dict[str, Any]] = [
     tampered for name in ("tampered", "sm4-tampered") for tampered in json.loads((FOLDER / f"{name}.json").read_text())
@@ -121,6 +132,15 @@ def test_no_tampered_vector_opens(tampered: dict[str, Any]) -> None:
 
 def test_the_values_are_those_of_the_vectors() -> None:
     assert values() == json.loads((FOLDER / "values.json").read_text())
+    assert sm4_values() == json.loads((FOLDER / "sm4-values.json").read_text())
+
+
+def test_the_record_of_suite_two_is_read_back() -> None:
+    recorded = json.loads((FOLDER / "sm4-values.json").read_text())
+    key = DataKey(bytes.fromhex(recorded["keys"]["data_key"]), Suite.SM4_GCM)
+    place = {"bucket": "bucket", "key_name": "key ä", "upload_id": "upload-1"}
+
+    assert open_record(key, recorded["record"]["text"], **place) == part_record()
 
 
 def test_the_values_of_the_vectors_are_read_back() -> None:
@@ -138,7 +158,7 @@ def test_the_values_of_the_vectors_are_read_back() -> None:
 def test_every_file_of_the_vectors_is_used() -> None:
     names = {path.stem for path in FOLDER.iterdir()}
 
-    assert names == {case.name for case in CASES} | {"values", "tampered", "sm4-tampered"}
+    assert names == {case.name for case in CASES} | {"values", "tampered", "sm4-tampered", "sm4-values"}
 
 
 def test_the_vectors_are_small() -> None:

@@ -116,27 +116,39 @@ def values() -> dict[str, Any]:
     sizes = [0, 1, P - 1, P, P + 1, M - 1, M, 5 * 2**20 + 1, 5 * 2**30, 9_999 * M, 10_000 * M, 50 * 2**40]
     return {
         "stored_sizes": [[size, stored_size(size)] for size in sizes],
-        "keys": {
-            "data_key": key.raw.hex(),
-            "salt": salt.hex(),
-            "segment_key_of_number_7": key.segment_key(salt, 7).hex(),
-            "footer_key": key.footer_key.hex(),
-            "footer_nonce_key": key.footer_nonce_key.hex(),
-            "record_key": key.record_key(salt).hex(),
-            "part_etag": key.part_etag(salt),
-            "commitment": key.commitment.hex(),
-        },
+        "keys": _keys(key, salt),
         "wrap_contexts": [_context(binding, caller) for binding in Binding for caller in ("", '{"team":"red"}')],
         "full_envelope": encode_envelope(full_envelope()),
-        "record": {
-            "bucket": "bucket",
-            "key": "key ä",
-            "upload_id": "upload-1",
-            "salt_of_its_key": salt.hex(),
-            "text": seal_record(
-                key, part_record(), bucket="bucket", key_name="key ä", upload_id="upload-1", _salt=salt
-            ),
-        },
+        "record": _record(key, salt),
+    }
+
+
+def sm4_values() -> dict[str, Any]:
+    """Return what depends on the suite, for suite 2."""
+    key, salt = DataKey(stream("key/sm4-values", 16), Suite.SM4_GCM), stream("salt/values", 32)
+    return {"keys": _keys(key, salt), "record": _record(key, salt)}
+
+
+def _keys(key: DataKey, salt: bytes) -> dict[str, str]:
+    return {
+        "data_key": key.raw.hex(),
+        "salt": salt.hex(),
+        "segment_key_of_number_7": key.segment_key(salt, 7).hex(),
+        "footer_key": key.footer_key.hex(),
+        "footer_nonce_key": key.footer_nonce_key.hex(),
+        "record_key": key.record_key(salt).hex(),
+        "part_etag": key.part_etag(salt),
+        "commitment": key.commitment.hex(),
+    }
+
+
+def _record(key: DataKey, salt: bytes) -> dict[str, str]:
+    return {
+        "bucket": "bucket",
+        "key": "key ä",
+        "upload_id": "upload-1",
+        "salt_of_its_key": salt.hex(),
+        "text": seal_record(key, part_record(), bucket="bucket", key_name="key ä", upload_id="upload-1", _salt=salt),
     }
 
 
@@ -233,7 +245,12 @@ def main() -> None:
         sealed = build(case)
         _write(path, describe(case, sealed))
         path.with_suffix(".bin").write_bytes(sealed.stored)
-    written: dict[str, object] = {"values": values(), "tampered": TAMPERED, "sm4-tampered": SM4_TAMPERED}
+    written: dict[str, object] = {
+        "values": values(),
+        "tampered": TAMPERED,
+        "sm4-tampered": SM4_TAMPERED,
+        "sm4-values": sm4_values(),
+    }
     for name, content in written.items():
         if not (FOLDER / f"{name}.json").exists():
             _write(FOLDER / f"{name}.json", content)
