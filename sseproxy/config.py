@@ -324,6 +324,8 @@ def _file_problems(settings: Settings) -> list[str]:
 def _key_files(settings: Settings) -> dict[str, tuple[Path | None, Callable[[Path], str | None]]]:
     """Return the files of key services, and how each is checked."""
     files: dict[str, tuple[Path | None, Callable[[Path], str | None]]] = {}
+    for number, path in enumerate(settings.encryption.client_key_files):
+        files[f"encryption.client_key_files[{number}]"] = (path, _secret_file_problem)
     if settings.kms is not None:
         files["kms.root_key_file"] = (settings.kms.root_key_file, _secret_file_problem)
     for kind, table in settings.remote_kms.tables.items():

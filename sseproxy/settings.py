@@ -211,6 +211,9 @@ class EncryptionSettings(Section):
     misspelled_headers: bool = Field(
         default=True, description="hear OSS's old misspelling `…-server-side-encrpytion` too; false: overlook it"
     )
+    client_key_files: tuple[Path, ...] = Field(
+        default=(), description="PEM files of RSA keys: what SDKs encrypted for them at the client is read in the clear"
+    )
     allowed_keys: tuple[str, ...] | None = Field(
         default=None, description="CMKs, by id or alias, that may open and seal; absent: all"
     )

@@ -19,6 +19,7 @@ from sseproxy.bootstrap.adapters import (
     other_keys,
     unreachable,
 )
+from sseproxy.bootstrap.client_keys import load_client_keys
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.key_care import build_grants, maintained
 from sseproxy.bootstrap.key_services import open_key_services
@@ -139,6 +140,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
     secret = partial(state.derive, "listing-entries")
     known_entries = KnownEntries(adapters.entries, secret, clock=clock, observer=observer)
     look_ups = asyncio.Semaphore(settings.limits.lookups)
+    client_keys = load_client_keys(settings.encryption.client_key_files)
     defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
     return {
         name: Services(
@@ -155,6 +157,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
             digest_pool=adapters.pool,
             look_ups=look_ups,
             known_entries=known_entries,
+            client_keys=client_keys,
         )
         for name, upstream in adapters.upstreams.items()
     }

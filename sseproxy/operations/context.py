@@ -4,6 +4,8 @@ import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from sseproxy.dialect.base import Dialect
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.keyring import Keyring
@@ -20,6 +22,7 @@ class Services:
 
     `digest_pool` runs what takes the processor longer than a hop to a thread costs. `state_settings` names the
     bucket that no client may see. `look_ups` is shared by all listings: they must not crowd out other requests.
+    `client_keys` open what clients encrypted before they sent it.
     """
 
     dialect: Dialect
@@ -36,3 +39,4 @@ class Services:
     look_ups: asyncio.Semaphore
     known_entries: KnownEntries
     uploads: OpenUploads = field(default_factory=OpenUploads)
+    client_keys: tuple[RSAPrivateKey, ...] = ()

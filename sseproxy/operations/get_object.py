@@ -11,6 +11,7 @@ from sseproxy.exchange import Body, Request, Response
 from sseproxy.operations.attributes import Found, Opened, length_of, look, open_found, probe, settled
 from sseproxy.operations.backend import address_of, expect
 from sseproxy.operations.bodies import collect, start
+from sseproxy.operations.client_encryption import in_the_clear
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.object_body import object_body
@@ -27,7 +28,7 @@ async def get_object(services: Services, request: Request) -> Response:
     """Serve GetObject. The first frame has been verified when this returns."""
     requested_part(request)  # refuses nonsense before anything is asked
     attempt = _get_some if asks_for_some(request) else _get_whole
-    return await settled(services, lambda: attempt(services, request))
+    return await in_the_clear(services, await settled(services, lambda: attempt(services, request)))
 
 
 async def _get_whole(services: Services, request: Request) -> Response:

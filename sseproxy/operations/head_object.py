@@ -7,6 +7,7 @@ from multidict import CIMultiDict
 from sseproxy.exchange import Request, Response
 from sseproxy.operations.attributes import Found, Opened, Unsealed, length_of, open_found, settled
 from sseproxy.operations.backend import address_of, backend_query, expect
+from sseproxy.operations.client_encryption import in_the_clear
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.ranges import requested_part, wanted_of
@@ -22,7 +23,7 @@ _META = ("Content-Length", "ETag", "Last-Modified")
 async def head_object(services: Services, request: Request) -> Response:
     """Serve HeadObject. An archived object is shown with its true size and an opaque ETag."""
     requested_part(request)
-    return await settled(services, lambda: _head(services, request))
+    return await in_the_clear(services, await settled(services, lambda: _head(services, request)))
 
 
 async def get_object_meta(services: Services, request: Request) -> Response:
