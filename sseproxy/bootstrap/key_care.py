@@ -1,10 +1,10 @@
 """What is done with keys beside serving them: grants in force, and rotation by period."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from sseproxy.errors import KeyServiceError
+from sseproxy.errors import KeyServiceError, StateRejected, UpstreamUnavailable
 from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.kms.routing import RoutedKms
 from sseproxy.policy.grants import ConfiguredGrants
@@ -23,14 +23,19 @@ def build_grants(settings: ClientsSettings, kms: Kms) -> Grants | None:
 
 
 @asynccontextmanager
-async def maintained(kms: Kms, observer: Observer) -> AsyncGenerator[None, None]:
-    """Rotate CMKs of the embedded KMS that are due, and delete what has expired, while the context is open."""
+async def maintained(
+    kms: Kms, observer: Observer, rewrap_keks: Callable[[str], Awaitable[int]]
+) -> AsyncGenerator[None, None]:
+    """Rotate CMKs of the embedded KMS that are due, and delete what has expired, while the context is open.
+
+    `rewrap_keks` wraps the bucket keys under a CMK that was rotated again.
+    """
     embedded = embedded_in(kms)
     if embedded is None:
         yield
         return
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(_maintain(embedded, observer))
+        task = group.create_task(_maintain(embedded, observer, rewrap_keks))
         try:
             yield
         finally:
@@ -43,11 +48,12 @@ def embedded_in(kms: Kms) -> EmbeddedKms | None:
     return found if isinstance(found, EmbeddedKms) else None
 
 
-async def _maintain(kms: EmbeddedKms, observer: Observer) -> None:
+async def _maintain(kms: EmbeddedKms, observer: Observer, rewrap_keks: Callable[[str], Awaitable[int]]) -> None:
     while True:
         try:
             for key_id in await kms.maintain():
                 observer.event("key_rotated", key_id=key_id)
-        except KeyServiceError as error:
+                await rewrap_keks(key_id)
+        except (KeyServiceError, UpstreamUnavailable, StateRejected) as error:
             observer.event("key_maintenance_failed", error=error.message)
         await asyncio.sleep(_PAUSE_S)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -86,17 +86,22 @@ async def running_proxy(
             telemetry=telemetry,
             pool=pool,
         )
-        data = create_server(_backing(settings, adapters))
+        services = build_services(settings, adapters)
+        data = create_server(_backing(settings, adapters, services))
         data_url = await stack.enter_async_context(
             listening(data, settings.listen.address, tls=tls, drain_timeout_s=settings.limits.drain_timeout)
         )
-        await stack.enter_async_context(maintained(kms, telemetry.observer))
+        await stack.enter_async_context(maintained(kms, telemetry.observer, _keyring_of(services).rewrap_keks))
         stack.callback(readiness.drain)
         yield Addresses(data=data_url, admin=admin_url)
 
 
-def _backing(settings: Settings, adapters: Adapters) -> Backing:
-    services = build_services(settings, adapters)
+def _keyring_of(services: Mapping[str, Services]) -> Keyring:
+    """Return the keyring; all dialects have the same one."""
+    return next(iter(services.values())).keyring
+
+
+def _backing(settings: Settings, adapters: Adapters, services: Mapping[str, Services]) -> Backing:
     return Backing(
         handlers={name: partial(handle, one) for name, one in services.items()},
         listen=settings.listen,

@@ -15,6 +15,7 @@ from sseproxy.cli.keys_backup import backup, change_root_key, restore
 from sseproxy.cli.keys_deletion import schedule_deletion
 from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
 from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, uses_in
+from sseproxy.cli.keys_rewrap import rewrap, rewrap_after_rotation
 from sseproxy.cli.keys_showing import key_document, show_json, show_keys
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 from sseproxy.kms.embedded import EmbeddedKms
@@ -104,12 +105,13 @@ def alias(
 
 @app.command()
 def rotate(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
-    """Give a CMK a new version now: new keys are wrapped by it, older versions still open."""
+    """Give a CMK a new version now: new keys and the bucket keys are wrapped by it, older versions still open."""
 
     async def change(kms: EmbeddedKms) -> str:
         return (await kms.rotate(key_id)).key_id
 
     change_key(config, data, change, as_json=as_json)
+    rewrap_after_rotation(place_of(config, data), key_id)
 
 
 @app.command()
@@ -209,6 +211,7 @@ def revoke(
     change_key(config, data, change, as_json=as_json)
 
 
+app.command("rewrap")(rewrap)
 app.command("schedule-deletion")(schedule_deletion)
 app.command("import-parameters")(import_parameters)
 app.command("import")(import_material)

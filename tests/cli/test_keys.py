@@ -274,3 +274,23 @@ def test_the_root_key_is_changed(dev_keys: Keys, data: Path, tmp_path: Path) -> 
     assert refused.exit_code == 2
     assert "does not belong to this root key" in refused.stderr
     assert [key["key_id"] for key in _json(dev_keys("list", "--json"))] == [key_id]
+
+
+def test_a_rotation_without_the_store_is_done_and_says_what_is_left(config: Path) -> None:
+    place = ["--config", str(config)]
+    key_id = _json(CliRunner().invoke(app, ["keys", "create", "--json", *place]))["key_id"]
+
+    rotated = CliRunner().invoke(app, ["keys", "rotate", key_id, "--json", *place])
+
+    assert _json(rotated)["current_version"] == 2
+    assert rotated.stderr.startswith(
+        "sseproxy: the CMK is rotated, but its bucket keys are still wrapped by the old version: "
+    )
+    assert rotated.stderr.rstrip().endswith(f"Run `sseproxy keys rewrap {key_id}` when the store can be reached.")
+
+
+def test_re_wrapping_bucket_keys_needs_the_store(config: Path) -> None:
+    place = ["--config", str(config)]
+    key_id = _json(CliRunner().invoke(app, ["keys", "create", "--json", *place]))["key_id"]
+
+    assert CliRunner().invoke(app, ["keys", "rewrap", key_id, *place]).exit_code == 1

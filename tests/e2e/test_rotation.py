@@ -1,5 +1,6 @@
 """Promise: rotating a CMK under load fails no request, and a CMK that is disabled stops reads within the stated bound."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from sseproxy.bootstrap.tools import run_with_tools
 from sseproxy.bulk.context import Tools
+from sseproxy.cli.main import app
 from sseproxy.config import load_settings
 from tests.support.kms_swap import create_key, set_state
 from tests.support.openbao import ROOT_TOKEN, OpenBao
@@ -84,6 +87,29 @@ def test_the_embedded_kms_rotates_under_load_without_a_failed_request(launcher: 
     key_id = create_key(proxies[0].data, "alias/aws/s3")
 
     _race_and_rotate(proxies, bucket_name, key_id, lambda: rotate_key(proxies[0].data, key_id), seconds=3)
+
+
+def test_the_command_re_wraps_bucket_keys_beside_the_running_proxy(launcher: Launcher, bucket_name: str) -> None:
+    proxy = launcher.proxy(launcher.store())
+    config = next(iter(sorted(proxy.data.glob("sseproxy-*.toml"))))
+    client = s3_client(proxy)
+    client.create_bucket(Bucket=bucket_name)
+    client.put_object(Bucket=bucket_name, Key="k", Body=b"x", ServerSideEncryption="aws:kms")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["keys", *arguments, "--config", str(config)])
+
+    rotated = run("rotate", "alias/aws/s3", "--json")
+    first = run("rewrap", "alias/aws/s3", "--json")
+    rotate_key(proxy.data, "alias/aws/s3")
+    second = run("rewrap", "alias/aws/s3")
+    third = run("rewrap", "alias/aws/s3", "--bucket", bucket_name)
+
+    assert (rotated.exit_code, rotated.stderr) == (0, "")
+    assert json.loads(first.stdout) == {"key_id": "alias/aws/s3", "rewrapped": 0}  # `rotate` has done it
+    assert second.stdout == "1 bucket key was wrapped again, by the newest version.\n"
+    assert third.stdout == "All bucket keys are wrapped by the newest version.\n"
+    assert client.get_object(Bucket=bucket_name, Key="k")["Body"].read() == b"x"
 
 
 @pytest.mark.soak
