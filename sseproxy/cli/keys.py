@@ -9,15 +9,12 @@ from typing import Annotated
 
 import typer
 
-from sseproxy.bootstrap.keys import run_with_keys
-from sseproxy.cli.failures import foreseeable_failures
 from sseproxy.cli.keys_backup import backup, change_root_key, restore
 from sseproxy.cli.keys_deletion import schedule_deletion
 from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
 from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, uses_in
-from sseproxy.cli.keys_rewrap import rewrap, rewrap_after_rotation
-from sseproxy.cli.keys_showing import key_document, show_json, show_keys
-from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
+from sseproxy.cli.keys_reading import describe, list_keys
+from sseproxy.cli.places import ConfigPlace, DataPlace
 from sseproxy.kms.embedded import EmbeddedKms
 
 app = typer.Typer(
@@ -63,27 +60,6 @@ def create(
     change_key(config, data, change, as_json=as_json, create=True)
 
 
-@app.command("list")
-def list_keys(*, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
-    """List all CMKs, oldest first."""
-    with foreseeable_failures():
-        keys = run_with_keys(place_of(config, data), lambda kms: kms.all_details())
-        if as_json:
-            show_json([key_document(key) for key in keys])
-        else:
-            show_keys(keys)
-
-
-@app.command()
-def describe(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
-    """Show everything about one CMK."""
-
-    async def change(_kms: EmbeddedKms) -> str:
-        return key_id
-
-    change_key(config, data, change, as_json=as_json)
-
-
 @app.command()
 def alias(
     key_id: KeyId,
@@ -105,13 +81,12 @@ def alias(
 
 @app.command()
 def rotate(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
-    """Give a CMK a new version now: new keys and the bucket keys are wrapped by it, older versions still open."""
+    """Give a CMK a new version now: new keys are wrapped by it, older versions still open."""
 
     async def change(kms: EmbeddedKms) -> str:
         return (await kms.rotate(key_id)).key_id
 
     change_key(config, data, change, as_json=as_json)
-    rewrap_after_rotation(place_of(config, data), key_id)
 
 
 @app.command()
@@ -211,7 +186,8 @@ def revoke(
     change_key(config, data, change, as_json=as_json)
 
 
-app.command("rewrap")(rewrap)
+app.command("list")(list_keys)
+app.command()(describe)
 app.command("schedule-deletion")(schedule_deletion)
 app.command("import-parameters")(import_parameters)
 app.command("import")(import_material)

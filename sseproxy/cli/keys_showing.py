@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sseproxy.kms.details import KeyDetails
+from sseproxy.model import KeyDescription
 
 _WIDE = 240  # columns where nobody looks: nothing is cut off in a pipe
 _DAY = timedelta(days=1)
@@ -47,6 +48,16 @@ def show_keys(keys: Sequence[KeyDetails]) -> None:
             f"{key.created:%Y-%m-%d}", printable(key.description),
         )  # fmt: skip
         table.add_row(*map(Text, cells))
+    _console().print(table)
+
+
+def show_remote_keys(keys: Sequence[tuple[str, KeyDescription]]) -> None:
+    """Write one line per CMK of remote key services, with the name that it was asked for by."""
+    if not keys:
+        return
+    table = Table("NAME", "KEY ID", "STATE", "ORIGIN", "VERSION", box=None, pad_edge=False)
+    for name, key in keys:
+        table.add_row(*map(Text, (name, key.key_id, key.state, key.origin, str(key.current_version))))
     _console().print(table)
 
 
