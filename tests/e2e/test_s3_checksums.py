@@ -5,6 +5,7 @@ import io
 import random
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import xxhash
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from tests.support.command_line import Tool
 from tests.support.raw_http import signed
 from tests.support.servers import Server, s3_client
 
@@ -55,10 +57,14 @@ def _refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
-@pytest.fixture(params=["dev", "dev_https"])
+both_ways = pytest.mark.parametrize("place", ["dev", "dev_https"], indirect=True)  # in headers over http, else behind
+only_behind = pytest.mark.parametrize("place", ["dev_https"], indirect=True)
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest) -> Server:
-    """Boto3 sends checksums in headers over http, behind the body over https."""
-    server: Server = request.getfixturevalue(request.param)
+    """Where boto3 sends checksums in headers, unless a test says otherwise."""
+    server: Server = request.getfixturevalue(getattr(request, "param", "dev"))
     return server
 
 
@@ -73,6 +79,7 @@ def bucket(client: Any, bucket_name: str) -> str:
     return bucket_name
 
 
+@both_ways
 @pytest.mark.parametrize("algorithm", _BOTO)
 def test_a_put_is_verified_and_its_checksum_told_again(client: Any, bucket: str, algorithm: str) -> None:
     where: dict[str, Any] = {"Bucket": bucket, "Key": "k"}
@@ -94,6 +101,7 @@ def test_a_put_is_verified_and_its_checksum_told_again(client: Any, bucket: str,
     assert name not in client.head_object(**where)
 
 
+@both_ways
 @pytest.mark.parametrize("algorithm", _ALL)
 def test_a_wrong_checksum_stores_nothing(client: Any, bucket: str, algorithm: str) -> None:
     where: dict[str, Any] = {"Bucket": bucket, "Key": "k"}
@@ -110,9 +118,10 @@ def test_a_wrong_checksum_stores_nothing(client: Any, bucket: str, algorithm: st
     assert client.get_object(**where)["Body"].read() == b"hello world"
 
 
+@only_behind
 @pytest.mark.parametrize("algorithm", _BOTO)
 def test_the_transfer_manager_uses_any_algorithm(client: Any, bucket: str, algorithm: str) -> None:
-    body = random.Random(5).randbytes(11 * _MIB + 5)
+    body = random.Random(5).randbytes(10 * _MIB + 5)
     config = TransferConfig(multipart_threshold=5 * _MIB, multipart_chunksize=5 * _MIB)
     back = io.BytesIO()
 
@@ -301,6 +310,25 @@ def test_a_copy_keeps_its_checksum_or_gets_the_one_that_is_asked_for(client: Any
     assert new["CopyObjectResult"][name] == head[name] == _WORLD[algorithm]
     assert head["ChecksumType"] == "FULL_OBJECT"
     assert client.get_object(Bucket=bucket, Key="new")["Body"].read() == b"hello world"
+
+
+@pytest.mark.parametrize("algorithm", ["CRC64NVME"])
+def test_the_aws_cli_names_an_algorithm(
+    dev: Server, tool: Callable[[str, Server], Tool], tmp_path: Path, bucket_name: str, algorithm: str
+) -> None:
+    aws, client = tool("aws", dev), s3_client(dev)
+    client.create_bucket(Bucket=bucket_name)
+    (tmp_path / "small").write_bytes(b"hello world")
+    (tmp_path / "large").write_bytes(random.Random(8).randbytes(9 * _MIB))
+
+    for name in ("small", "large"):
+        aws("s3", "cp", str(tmp_path / name), f"s3://{bucket_name}/{name}", "--checksum-algorithm", algorithm)
+        aws("s3", "cp", f"s3://{bucket_name}/{name}", str(tmp_path / "back"), "--checksum-mode", "ENABLED")
+        assert (tmp_path / "back").read_bytes() == (tmp_path / name).read_bytes()
+
+    head = client.head_object(Bucket=bucket_name, Key="small", ChecksumMode="ENABLED")
+    assert head[f"Checksum{algorithm}"] == _WORLD[algorithm]
+    assert f"Checksum{algorithm}" in client.head_object(Bucket=bucket_name, Key="large", ChecksumMode="ENABLED")
 
 
 def test_attributes_of_nothing_or_by_no_name_are_refused(dev: Server, bucket_name: str) -> None:

@@ -46,9 +46,12 @@ def _refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str,
     return answer["ResponseMetadata"]["HTTPStatusCode"], error["Code"], error["Message"], extra
 
 
-@pytest.fixture(params=["dev", "on_weed_https"])
+on_both = pytest.mark.parametrize("place", ["dev", "on_weed_https"], indirect=True)
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
+    server: Server = request.getfixturevalue(getattr(request, "param", "dev"))
     return server
 
 
@@ -63,6 +66,7 @@ def bucket(client: Any, bucket_name: str) -> str:
     return bucket_name
 
 
+@on_both
 @pytest.mark.parametrize("size", [0, 1, 65537, _MIB + 1])
 def test_an_object_comes_back_to_whoever_has_the_key(client: Any, bucket: str, size: int) -> None:
     body = random.Random(size).randbytes(size)
@@ -104,6 +108,7 @@ _WRONG = "Requests specifying Server Side Encryption with Customer provided keys
 _NOT_APPLICABLE = "The encryption parameters are not applicable to this object."
 
 
+@on_both
 def test_without_the_right_key_nothing_is_read(client: Any, bucket: str) -> None:
     client.put_object(Bucket=bucket, Key="k", Body=b"secret", **_trio())
     client.put_object(Bucket=bucket, Key="plain", Body=b"public")
@@ -177,6 +182,7 @@ def test_a_key_beside_another_encryption_is_refused_before_it_is_looked_at(clien
     )
 
 
+@on_both
 def test_copies_take_both_keys_and_move_no_bytes(client: Any, bucket: str) -> None:
     body = random.Random(2).randbytes(_MIB + 77)
     source = {"Bucket": bucket, "Key": "source"}
@@ -220,6 +226,7 @@ def test_a_copy_under_a_key_shows_no_md5_anywhere(client: Any, bucket: str) -> N
         assert hashlib.md5(body).hexdigest() not in head["ETag"]
 
 
+@on_both
 def test_a_url_signed_with_the_keys_headers_serves_whoever_sends_them(place: Server, bucket: str) -> None:
     client = s3_client(place, signature_version="s3v4")
     where = {"Bucket": bucket, "Key": "k"}
@@ -258,6 +265,7 @@ def test_a_copy_without_the_sources_key_is_refused(client: Any, bucket: str) -> 
     assert _refusal(client.copy_object, **of_plain, **_source()) == (400, "InvalidRequest", _NOT_APPLICABLE, {})
 
 
+@on_both
 def test_the_transfer_manager_uploads_copies_and_downloads(client: Any, bucket: str) -> None:
     body = random.Random(3).randbytes(11 * _MIB + 3)
     config = TransferConfig(multipart_threshold=5 * _MIB, multipart_chunksize=5 * _MIB)
@@ -284,6 +292,7 @@ _UNLIKE = (
 _ANOTHER = "The provided encryption parameters did not match the ones used originally."
 
 
+@on_both
 def test_every_part_brings_the_key_and_complete_need_not(client: Any, bucket: str) -> None:
     first, second = random.Random(4).randbytes(5 * _MIB), b"kept"
     created = client.create_multipart_upload(Bucket=bucket, Key="k", **_trio())
@@ -340,6 +349,7 @@ def test_complete_brings_the_key_where_the_upload_has_checksums(client: Any, buc
     assert client.get_object(Bucket=bucket, Key="k", **_trio())["Body"].read() == b"x"
 
 
+@on_both
 def test_conditions_and_deletions_need_no_key(client: Any, bucket: str) -> None:
     etag = client.put_object(Bucket=bucket, Key="k", Body=b"1", **_trio())["ETag"]
 
