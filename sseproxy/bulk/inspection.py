@@ -12,7 +12,7 @@ from sseproxy.bulk.finding import SYMLINK, ends_sealed, find, kind_of
 from sseproxy.bulk.recovery import read_recovery
 from sseproxy.errors import NoSuchKey, SseProxyError
 from sseproxy.format import Attributes, Envelope, decode_envelope, place_of, recovery_bytes
-from sseproxy.model import Algorithm, Binding, ObjectRef
+from sseproxy.model import Algorithm, Binding, Layout, ObjectRef
 from sseproxy.operations.answers import shown_checksum
 from sseproxy.operations.attributes import Found, Opened, open_found
 from sseproxy.operations.backend import Address
@@ -114,9 +114,10 @@ def _footer(opened: Opened, attributes: Attributes) -> dict[str, Any]:
         "plaintext_size": attributes.plaintext_size,
         "etag": opened.etag,
         "etag_kind": "opaque" if attributes.md5 is None else "md5",
-        "segments": len(sizes),
-        "smallest_segment": min(sizes),
-        "largest_segment": max(sizes),
+        "segments": attributes.segments[-1].number if attributes.layout is Layout.APPEND else len(sizes),
+        "segments_in_footer": len(sizes),
+        "smallest_segment_in_footer": min(sizes),
+        "largest_segment_in_footer": max(sizes),
         "client_parts": attributes.part_count,
         "checksum": None if checksum is None else f"{checksum.algorithm.value} {checksum.type.value}",
     }

@@ -8,7 +8,7 @@ from sseproxy.bulk.job import SimpleJob
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.errors import EnvelopeRejected
 from sseproxy.format import Envelope, decode_envelope, place_of, plaintext_size
-from sseproxy.model import Algorithm, Binding
+from sseproxy.model import Algorithm, Binding, Layout
 from sseproxy.operations.attributes import Found
 
 COLUMNS = (
@@ -31,7 +31,10 @@ COLUMNS = (
 
 
 class Inventory(SimpleJob):
-    """HEADs every object. `bytes` are those that clients see: by arithmetic, no object is opened."""
+    """HEADs every object. `bytes` are those that clients see, by arithmetic: no object is opened.
+
+    Of an appendable object only its footer tells; of that, the stored ones are counted.
+    """
 
     name = "inventory"
 
@@ -72,7 +75,7 @@ def _sealed(tools: Tools, found: Found, key: str, envelope: Envelope, stored: di
         "layout": envelope.layout.value,
         "suite": envelope.suite.name,
     }
-    size = plaintext_size(found.stored_size)
+    size = found.stored_size if envelope.layout is Layout.APPEND else plaintext_size(found.stored_size)
     if size is None:
         return Outcome(
             key=key,

@@ -13,8 +13,19 @@ from typing import BinaryIO
 
 from sseproxy.bulk.recovery import recovery_end, recovery_in
 from sseproxy.errors import CustomerKeyNeeded, EnvelopeRejected, FooterRejected, SegmentTruncated
-from sseproxy.format import TAIL, Attributes, DataKey, Envelope, Opener, open_footer, parse_tail, whole
-from sseproxy.model import Algorithm, CustomerKey, ObjectRef
+from sseproxy.format import (
+    TAIL,
+    Attributes,
+    DataKey,
+    Envelope,
+    Opener,
+    check_follows,
+    locate,
+    open_block,
+    open_footer,
+    parse_tail,
+)
+from sseproxy.model import Algorithm, ByteRange, CustomerKey, ObjectRef
 from sseproxy.operations.keyring import Keyring
 
 _BLOCK = 1024 * 1024  # bytes read at once
@@ -45,7 +56,8 @@ async def unseal_file(keyring: Keyring, sealed: SealedFile, target: Path, *, rep
         key = await keyring.open(envelope, sealed.ref, sealed.customer_key)
         attributes = _open_footer(key, envelope, end, size)
         with _whole_file(target, replace=replace) as sink:
-            _open_frames(source, sink, key, attributes)
+            for table in _tables(source, key, envelope, attributes):
+                _open_frames(source, sink, key, table)
     return attributes.plaintext_size
 
 
@@ -77,12 +89,28 @@ def _open_footer(key: DataKey, envelope: Envelope, end: bytes, size: int) -> Att
     return open_footer(key, envelope, end[-parsed.closing_length : -TAIL], end[-TAIL:], stored_size=size)
 
 
-def _open_frames(source: BinaryIO, sink: BinaryIO, key: DataKey, attributes: Attributes) -> None:
-    located = whole(attributes)
-    opener = Opener(key, located)
+def _tables(source: BinaryIO, key: DataKey, envelope: Envelope, last: Attributes) -> list[Attributes]:
+    """Return the segment tables of an object, the first one first; only an appendable object has more than its last."""
+    tables = [last]
+    while tables[-1].before is not None:
+        place = tables[-1].before
+        block = open_block(key, envelope, place, _read(source, place.offset, place.length))
+        check_follows(tables[-1], block.attributes)
+        tables.append(block.attributes)
+    return tables[::-1]
+
+
+def _open_frames(source: BinaryIO, sink: BinaryIO, key: DataKey, table: Attributes) -> None:
+    """Write the plaintext of the segments that a table names."""
+    first, last = table.plaintext_before, table.plaintext_size - 1
+    if last < first:
+        return
+    located = locate(ByteRange(first, last), table)
     wanted = located.stored
-    left = 0 if wanted is None else wanted.length
-    source.seek(0 if wanted is None else wanted.first)
+    if wanted is None:
+        raise AssertionError("a range that is not empty lies somewhere")
+    opener, left = Opener(key, located), wanted.length
+    source.seek(wanted.first)
     while left:
         block = source.read(min(_BLOCK, left))
         if not block:

@@ -8,11 +8,11 @@ from sseproxy.bulk.job import SimpleJob
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.bulk.recovery import recovery_end, recovery_in
 from sseproxy.errors import EnvelopeRejected, FooterRejected, FrameRejected, MetadataLost, SseProxyError
-from sseproxy.format import TAIL, TAIL_READ, Attributes, decode_envelope, open_footer, parse_tail, whole
+from sseproxy.format import TAIL, TAIL_READ, Attributes, decode_envelope, open_footer, parse_tail
 from sseproxy.model import Algorithm
 from sseproxy.operations.attributes import Found, Opened, open_found, read_end
 from sseproxy.operations.bucket_states import BucketState, read_bucket_state
-from sseproxy.operations.reading import plaintext
+from sseproxy.operations.object_body import object_body
 from sseproxy.policy.encryption import rule_for
 from sseproxy.wire.digests import Digests
 
@@ -97,7 +97,7 @@ def _recovery(end: bytes, opened: Opened) -> str:
 
 async def _check_body(tools: Tools, opened: Opened, attributes: Attributes) -> None:
     digests = Digests(md5=False, crc64=True)
-    async with aclosing(plaintext(tools.services, opened, whole(attributes))) as body:
+    async with aclosing(object_body(tools.services, opened)) as body:
         async for data in body:
             digests.update(data)
     if digests.crc64 != attributes.crc64:

@@ -47,7 +47,7 @@ def _lines(found: Inspection) -> list[str]:
     lines = []
     for section, fields in found.sections.items():
         lines.append(section)
-        lines += [f"  {name.replace('_', ' '):22} {_shown(value)}" for name, value in fields.items()]
+        lines += [f"  {name.replace('_', ' '):28} {_shown(value)}" for name, value in fields.items()]
     lines += [f"problem: {problem}" for problem in found.problems]
     return lines
 

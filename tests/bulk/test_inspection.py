@@ -43,7 +43,7 @@ def test_an_object_that_is_not_sealed_is_told_as_such(place: Place) -> None:
     done = place.run("inspect", "--key", "plain")
 
     assert (done.code, done.err) == (0, "")
-    assert "  sealed                 no" in done.out.splitlines()
+    assert "  sealed                       no" in done.out.splitlines()
 
 
 def test_lost_metadata_a_moved_object_and_an_absent_one_are_problems(place: Place) -> None:
