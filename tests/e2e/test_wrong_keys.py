@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from sseproxy.format import Envelope, decode_envelope, encode_envelope
+from sseproxy.model import Algorithm, Binding, Layout
 from sseproxy.store.locate import locate_object
 from tests.support.kms_swap import copy_keys, create_key, key_ids, replace_material, set_state
 from tests.support.raw_http import Answer, signed
+from tests.support.rotation import rotate_key
 from tests.support.servers import Launcher, Server, StartFailed
 
 _BUCKET, _STRICT = "wrong-keys", "strict-keys"
@@ -177,6 +179,63 @@ def test_the_wrapped_key_of_another_object_does_not_open(site: Site, dialect: st
     uncommitted = "The key does not belong to this object (commitment mismatch)."
     _check_refused(only_commitment, (500, "InternalError", uncommitted), dialect)
     assert _reads(site.right, dialect, "a")[0].body == _BODY + b"a"
+
+
+_VERSION = slice(17, 21)  # where the embedded KMS's wrapped key names the CMK's version
+
+
+def _with_version(wrap: bytes, version: int) -> bytes:
+    return wrap[: _VERSION.start] + version.to_bytes(4, "big") + wrap[_VERSION.stop :]
+
+
+@both_dialects
+@pytest.mark.parametrize("sse", ["AES256", "KMS"])
+def test_another_version_of_the_right_key_does_not_open(site: Site, dialect: str, sse: str) -> None:
+    """Once a version that there is not, once one that there is; with KMS it is the bucket key that the version wraps."""
+    key = f"version-{sse}"
+    _put(site.right, dialect, key, _BODY, sse)
+    own = _envelope(site.store, key)
+    rotate_key(site.keys, own.key_id)
+    newest = rotate_key(site.keys, own.key_id)
+    field = "wrapped_key" if own.wrapped_kek is None else "wrapped_kek"
+    wrap = getattr(own, field)
+    assert int.from_bytes(wrap[_VERSION], "big") == newest - 2
+    assert (own.wrapped_kek is None) == (sse == "AES256")
+
+    _edit(site.store, key, lambda _: replace(own, **{field: _with_version(wrap, newest + 1)}))
+    unknown = _reads(site.right, dialect, key)
+    _edit(site.store, key, lambda _: replace(own, **{field: _with_version(wrap, newest)}))
+    known = _reads(site.right, dialect, key)
+    _edit(site.store, key, lambda _: own)
+
+    _check_refused(unknown, (500, "InternalError", f"The key {own.key_id} has no version {newest + 1}."), dialect)
+    _check_refused(known, _DOES_NOT_OPEN, dialect)
+    assert _reads(site.right, dialect, key)[0].body == _BODY
+
+
+@both_dialects
+@pytest.mark.parametrize("sse", ["AES256", "KMS"])
+def test_a_key_in_another_context_does_not_open(site: Site, dialect: str, sse: str) -> None:
+    """Every field of the envelope that the wrap is bound to: algorithm, layout, binding, the client's own context."""
+    key = f"context-{sse}"
+    _put(site.right, dialect, key, _BODY, sse)
+    own = _envelope(site.store, key)
+    other = Algorithm.KMS if own.algorithm is Algorithm.AES256 else Algorithm.AES256
+
+    for edited in (
+        replace(own, algorithm=other),
+        replace(own, layout=Layout.MULTIPART, footer=None),
+        replace(own, caller_context=b'{"tenant":"other"}'),
+    ):
+        _edit(site.store, key, lambda _, edited=edited: edited)  # type: ignore[misc]
+        _check_refused(_reads(site.right, dialect, key), _DOES_NOT_OPEN, dialect)
+    _edit(site.store, key, lambda _: replace(own, binding=Binding.NONE))
+    weaker = _reads(site.right, dialect, key)
+    _edit(site.store, key, lambda _: own)
+
+    assert weaker[0].error[:2] == (500, "InternalError")
+    assert weaker[0].error[2].startswith("The object's key is bound by `none`, which is weaker than this bucket's")
+    assert _reads(site.right, dialect, key)[0].body == _BODY
 
 
 _DISABLED = {
