@@ -63,9 +63,9 @@ class Kek:
         """Return what the CMK wraps."""
         return self._created_s.to_bytes(_CREATED, "big") + self._raw
 
-    def wrap(self, key: DataKey, context: WrapContext) -> bytes:
-        """Return a data key wrapped under this one, bound to its object's context."""
-        return wrap(self._raw, key.raw, context.aad)
+    def wrap(self, key: DataKey, context: WrapContext, *, _salt: bytes | None = None) -> bytes:
+        """Return a data key wrapped under this one, bound to its object's context. Only vectors give a salt."""
+        return wrap(self._raw, key.raw, context.aad, _salt=_salt)
 
     def open(self, wrapped: bytes, context: WrapContext, suite: Suite) -> DataKey:
         """Open a data key. Raises `WrappedKeyRejected` where it is another's, or of another context."""

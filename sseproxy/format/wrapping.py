@@ -27,9 +27,9 @@ def framed(*fields: bytes) -> bytes:
     return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
 
 
-def wrap(key: bytes, plain: bytes, info: bytes) -> bytes:
-    """Return `plain` sealed under `key`, bound to `info`: salt, ciphertext, tag."""
-    salt = secrets.token_bytes(_SALT)
+def wrap(key: bytes, plain: bytes, info: bytes, *, _salt: bytes | None = None) -> bytes:
+    """Return `plain` sealed under `key`, bound to `info`: salt, ciphertext, tag. Only vectors give a salt."""
+    salt = secrets.token_bytes(_SALT) if _salt is None else _salt
     return salt + _aead(key, salt, info).encrypt(_NONCE, plain, None)
 
 

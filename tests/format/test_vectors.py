@@ -10,7 +10,8 @@ import pytest
 
 from sseproxy import errors
 from sseproxy.format import DataKey, decode_envelope, open_footer_copy, open_record, plaintext_size, stored_size
-from sseproxy.model import Suite
+from sseproxy.format.kek import Kek
+from sseproxy.model import Suite, WrapContext
 from tests.format.sealing import open_object
 from tests.independent_reader import Unreadable, read
 from tests.vectors.cases import (
@@ -20,6 +21,7 @@ from tests.vectors.cases import (
     build,
     describe,
     full_envelope,
+    kek_values,
     part_plaintext,
     part_record,
     sm4_values,
@@ -133,6 +135,20 @@ def test_no_tampered_vector_opens(tampered: dict[str, Any]) -> None:
 def test_the_values_are_those_of_the_vectors() -> None:
     assert values() == json.loads((FOLDER / "values.json").read_text())
     assert sm4_values() == json.loads((FOLDER / "sm4-values.json").read_text())
+    assert kek_values() == json.loads((FOLDER / "kek-values.json").read_text())
+
+
+def test_the_data_keys_under_the_kek_of_the_vectors_open() -> None:
+    recorded = json.loads((FOLDER / "kek-values.json").read_text())
+    kek = Kek.unpack(bytes.fromhex(recorded["wrapped_by_the_cmk"]), bytes.fromhex(recorded["kek_id"]))
+    context = WrapContext(aad=bytes.fromhex(recorded["context_of_the_data_keys"]), pairs=())
+
+    opened = [
+        kek.open(bytes.fromhex(wrapped), context, suite).raw.hex()
+        for wrapped, suite in zip(recorded["wrapped_data_keys"], Suite, strict=True)
+    ]
+
+    assert opened == recorded["data_keys"]
 
 
 def test_the_record_of_suite_two_is_read_back() -> None:
@@ -158,7 +174,7 @@ def test_the_values_of_the_vectors_are_read_back() -> None:
 def test_every_file_of_the_vectors_is_used() -> None:
     names = {path.stem for path in FOLDER.iterdir()}
 
-    assert names == {case.name for case in CASES} | {"values", "tampered", "sm4-tampered", "sm4-values"}
+    assert names == {case.name for case in CASES} | {"values", "tampered", "sm4-tampered", "sm4-values", "kek-values"}
 
 
 def test_the_vectors_are_small() -> None:

@@ -23,6 +23,7 @@ from sseproxy.format import (
     stored_size,
     wrap_context,
 )
+from sseproxy.format.kek import Kek
 from sseproxy.model import Algorithm, Binding, Checksum, ChecksumAlgorithm, ChecksumType, Layout, Suite
 from tests.format.sealing import Sealed, seal
 
@@ -127,6 +128,27 @@ def sm4_values() -> dict[str, Any]:
     """Return what depends on the suite, for suite 2."""
     key, salt = DataKey(stream("key/sm4-values", 16), Suite.SM4_GCM), stream("salt/values", 32)
     return {"keys": _keys(key, salt), "record": _record(key, salt)}
+
+
+def kek_values() -> dict[str, Any]:
+    """Return a KEK, what the CMK wraps of it and with which contexts, and data keys of both suites under it."""
+    kek, salt = Kek(stream("kek/values", 32), 1_795_262_400), stream("salt/kek-values", 32)
+    context = wrap_context(
+        purpose="dek", algorithm="KMS", layout="single", binding=Binding.BUCKET_KEY, bucket="bucket", key="key ä"
+    )
+    keys = [DataKey(stream("key/values", 32)), DataKey(stream("key/sm4-values", 16), Suite.SM4_GCM)]
+    return {
+        "wrapped_by_the_cmk": kek.pack().hex(),
+        "kek_id": kek.id.hex(),
+        "contexts_of_that_wrap": {binding.value: _kek_context(binding) for binding in Binding},
+        "context_of_the_data_keys": context.aad.hex(),
+        "data_keys": [key.raw.hex() for key in keys],
+        "wrapped_data_keys": [kek.wrap(key, context, _salt=salt).hex() for key in keys],
+    }
+
+
+def _kek_context(binding: Binding) -> str:
+    return wrap_context(purpose="kek", algorithm="KMS", layout="", binding=binding, bucket="bucket", key="").aad.hex()
 
 
 def _keys(key: DataKey, salt: bytes) -> dict[str, str]:
@@ -250,6 +272,7 @@ def main() -> None:
         "tampered": TAMPERED,
         "sm4-tampered": SM4_TAMPERED,
         "sm4-values": sm4_values(),
+        "kek-values": kek_values(),
     }
     for name, content in written.items():
         if not (FOLDER / f"{name}.json").exists():
