@@ -330,7 +330,8 @@ def _key_files(settings: Settings) -> dict[str, tuple[Path | None, Callable[[Pat
         files["kms.root_key_file"] = (settings.kms.root_key_file, _secret_file_problem)
     for kind, table in settings.remote_kms.tables.items():
         for name, service in table.items():
-            files[f"remote_kms.{kind}.{name}.ca_file"] = (service.ca_file, _file_problem)
+            for setting, file in service.files.items():
+                files[f"remote_kms.{kind}.{name}.{setting}"] = (file, _file_problem)
     return files
 
 

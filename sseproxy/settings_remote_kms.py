@@ -37,15 +37,30 @@ class KeyServiceSettings(Section):
 
     timeout: Seconds = Field(default=5, description="longest time for a call, its repetitions included")
     attempts: int = Field(default=3, ge=1, le=10, description="how often a call is tried at most")
-    connections: int = Field(default=64, ge=1, description="most connections to it at once")
     breaker_failures: int = Field(
         default=5, ge=0, description="failed calls, one after the other, before it is left alone; 0: never"
     )
     breaker_pause: Seconds = Field(default=5, description="how long it is left alone before it is tried again")
+
+    @property
+    def files(self) -> Mapping[str, Path | None]:
+        """The files that must be there when the proxy starts, by setting."""
+        return {}
+
+
+class HttpKeyServiceSettings(KeyServiceSettings):
+    """What every one has that is reached over HTTP."""
+
+    connections: int = Field(default=64, ge=1, description="most connections to it at once")
     ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed its certificate")
 
+    @property
+    def files(self) -> Mapping[str, Path | None]:
+        """The files that must be there when the proxy starts, by setting."""
+        return {"ca_file": self.ca_file}
 
-class VaultKmsSettings(KeyServiceSettings):
+
+class VaultKmsSettings(HttpKeyServiceSettings):
     """The transit engine of a HashiCorp Vault or OpenBao server."""
 
     address: ServiceUrl = Field(description="URL of the server, e.g. https://vault.example.com:8200")
@@ -76,7 +91,7 @@ class VaultKmsSettings(KeyServiceSettings):
         return self
 
 
-class AwsKmsSettings(KeyServiceSettings):
+class AwsKmsSettings(HttpKeyServiceSettings):
     """AWS KMS in one region, or a service that speaks its protocol."""
 
     region: str = Field(pattern=r"^[a-z0-9-]+$", description="region of KMS and of the signatures, e.g. eu-central-1")
@@ -121,7 +136,7 @@ class AwsKmsSettings(KeyServiceSettings):
         return self
 
 
-class AlibabaKmsSettings(KeyServiceSettings):
+class AlibabaKmsSettings(HttpKeyServiceSettings):
     """Alibaba Cloud KMS in one region."""
 
     region: str = Field(pattern=r"^[a-z0-9-]+$", description="region of KMS, e.g. cn-hangzhou")
@@ -146,6 +161,19 @@ class AlibabaKmsSettings(KeyServiceSettings):
         if self.credentials == "static" and (self.access_key is None or self.secret_key is None):
             raise ValueError("the credentials `static` need access_key and secret_key")
         return self
+
+
+class Pkcs11KmsSettings(KeyServiceSettings):
+    """A hardware security module, or another token, behind a PKCS#11 library."""
+
+    module: Path = Field(description="the PKCS#11 library, e.g. /usr/lib/softhsm/libsofthsm2.so")
+    token: str = Field(min_length=1, description="label of the token")
+    pin: Secret = Field(description="the user PIN")
+
+    @property
+    def files(self) -> Mapping[str, Path | None]:
+        """The files that must be there when the proxy starts, by setting."""
+        return {"module": self.module}
 
 
 class Route(Section):
@@ -175,10 +203,14 @@ class RemoteKmsSettings(Section):
         default_factory=dict, description="Alibaba Cloud KMS in one region each, by name"
     )
 
+    pkcs11: dict[str, Pkcs11KmsSettings] = Field(
+        default_factory=dict, description="hardware security modules behind PKCS#11, by name"
+    )
+
     @property
     def tables(self) -> Mapping[str, Mapping[str, KeyServiceSettings]]:
         """The key services by kind and name."""
-        return {"vault": self.vault, "aws": self.aws, "alibaba": self.alibaba}
+        return {"vault": self.vault, "aws": self.aws, "alibaba": self.alibaba, "pkcs11": self.pkcs11}
 
     @property
     def providers(self) -> dict[str, KeyServiceSettings]:

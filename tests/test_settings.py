@@ -31,6 +31,7 @@ INNER = {
     "remote_kms.vault": "remote_kms.vault.NAME",
     "remote_kms.aws": "remote_kms.aws.NAME",
     "remote_kms.alibaba": "remote_kms.alibaba.NAME",
+    "remote_kms.pkcs11": "remote_kms.pkcs11.NAME",
 }
 
 

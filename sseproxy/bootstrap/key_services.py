@@ -1,6 +1,7 @@
 """Settings to key services: the embedded one, remote ones with their connections, and what leads to each."""
 
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 from sseproxy.bootstrap.adapters import open_kms
@@ -8,6 +9,7 @@ from sseproxy.kms.alibaba import AlibabaKms
 from sseproxy.kms.alibaba_credentials import build_alibaba_credentials
 from sseproxy.kms.aws import AwsKms
 from sseproxy.kms.aws_credentials import build_credentials
+from sseproxy.kms.hsm import Pkcs11Kms
 from sseproxy.kms.http import Http, open_session
 from sseproxy.kms.resilience import Endurance, ResilientKms
 from sseproxy.kms.routing import RoutedKms, Way
@@ -19,7 +21,9 @@ from sseproxy.settings_remote_kms import (
     EMBEDDED,
     AlibabaKmsSettings,
     AwsKmsSettings,
+    HttpKeyServiceSettings,
     KeyServiceSettings,
+    Pkcs11KmsSettings,
     VaultKmsSettings,
 )
 
@@ -41,8 +45,7 @@ async def open_key_service(
     name: str, settings: KeyServiceSettings, clock: Clock, observer: Observer
 ) -> AsyncGenerator[ResilientKms, None]:
     """Open a remote key service with its connections. Raises `ConfigurationError` for an unusable CA file."""
-    async with open_session(settings.ca_file, settings.connections) as session:
-        kms = _build(Http(session, f"the key service {name}"), settings, clock)
+    async with _open_adapter(f"the key service {name}", settings, clock) as kms:
         endurance = Endurance(
             timeout_s=settings.timeout,
             attempts=settings.attempts,
@@ -52,7 +55,23 @@ async def open_key_service(
         yield ResilientKms(name, kms, endurance, clock=clock, observer=observer)
 
 
-def _build(http: Http, settings: KeyServiceSettings, clock: Clock) -> Kms:
+@asynccontextmanager
+async def _open_adapter(service: str, settings: KeyServiceSettings, clock: Clock) -> AsyncGenerator[Kms, None]:
+    if isinstance(settings, HttpKeyServiceSettings):
+        async with open_session(settings.ca_file, settings.connections) as session:
+            yield _over_http(Http(session, service), settings, clock)
+    elif isinstance(settings, Pkcs11KmsSettings):
+        with ThreadPoolExecutor(1, thread_name_prefix="pkcs11") as thread:
+            hsm = Pkcs11Kms(service, settings, thread)
+            try:
+                yield hsm
+            finally:
+                await hsm.close()
+    else:
+        raise TypeError(f"{type(settings).__name__} has no adapter")
+
+
+def _over_http(http: Http, settings: HttpKeyServiceSettings, clock: Clock) -> Kms:
     match settings:
         case VaultKmsSettings():
             return VaultKms(http, settings, VaultLogin(http, settings, clock))

@@ -21,6 +21,7 @@ SETTINGS = Settings.model_validate(
             "routes": [{"keys": "team-*", "provider": "one"}],
             "vault": {"one": {"address": "https://v", "token": "vault-tok"}},
             "aws": {"two": {"region": "r", "access_key": "AK", "secret_key": "aws-secret"}},
+            "pkcs11": {"four": {"module": "m", "token": "t", "pin": "hsm-pin"}},
             "alibaba": {"three": {"region": "r", "access_key": "AK", "secret_key": "ali-secret"}},
         },
     }
@@ -34,18 +35,21 @@ TABLES = {
     "remote_kms.vault",
     "remote_kms.aws",
     "remote_kms.alibaba",
+    "remote_kms.pkcs11",
 }
 
 
 def test_every_setting_is_shown_and_no_secret() -> None:
     lines = list(show_settings(SETTINGS))
 
-    names = {re.sub(r"\.(photos|one|two|three)\.", ".NAME.", line.replace("[0]", "[]")).split(" ")[0] for line in lines}
+    names = {
+        re.sub(r"\.(photos|one|two|three|four)\.", ".NAME.", line.replace("[0]", "[]")).split(" ")[0] for line in lines
+    }
     assert names == {key for key, _ in every_setting()} - TABLES
     assert not any(
         secret in line
         for line in lines
-        for secret in ("upstream-secret", "app-secret", "tok-en", "vault-tok", "aws-secret", "ali-secret")
+        for secret in ("upstream-secret", "app-secret", "tok-en", "vault-tok", "aws-secret", "ali-secret", "hsm-pin")
     )
     assert "upstream.secret_key = [redacted]" in lines
     assert "clients.credentials[0].secret_key = [redacted]" in lines
