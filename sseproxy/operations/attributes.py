@@ -30,7 +30,7 @@ from sseproxy.operations.backend import Address, expect, object_request, set_ran
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import bare_etag, client_etag, opaque_etag
 from sseproxy.policy.encryption import rule_for
-from sseproxy.ports import UpstreamRequest
+from sseproxy.ports import UpstreamRequest, UpstreamResponse
 from sseproxy.wire.byte_ranges import parse_content_range
 from sseproxy.wire.headers import parse_http_date
 
@@ -219,17 +219,53 @@ async def _read_footer(services: Services, found: Found, envelope: Envelope, key
 
 async def read_end(services: Services, found: Found, length: int) -> bytes:
     """Return the last `length` stored bytes of the very object that was found, or all of it. Raises `Overwritten`."""
-    first = max(found.stored_size - length, 0)
-    wanted = ByteRange(first, found.stored_size - 1)
-    request = object_request(services, "GET", pinned(services, found), wanted=wanted, if_match=found.backend_etag)
-    async with services.upstream.send(request) as response:
-        if response.status == 412:
-            raise Overwritten
-        await expect(services, response, 206)
-        end = await response.read(wanted.length)
-    if len(end) != wanted.length:
+    return await read_stored(services, found, ByteRange(max(found.stored_size - length, 0), found.stored_size - 1))
+
+
+async def read_stored(services: Services, found: Found, wanted: ByteRange) -> bytes:
+    """Return stored bytes of the very object that was found. Raises `Overwritten`."""
+    async with services.upstream.send(pinned_request(services, found, wanted)) as response:
+        await expect_same(services, found, wanted, response)
+        data = await response.read(wanted.length)
+    if len(data) != wanted.length:
         raise UpstreamError("The storage did not answer the range it was asked for.")
-    return end
+    return data
+
+
+def pinned_request(services: Services, found: Found, wanted: ByteRange) -> UpstreamRequest:
+    """Return a request for stored bytes of the very object that was found.
+
+    One that grows by appending may have grown meanwhile, which changes none of its bytes: no condition could say that.
+    """
+    if_match = "" if _grows(services, found) else found.backend_etag
+    return object_request(services, "GET", pinned(services, found), wanted=wanted, if_match=if_match)
+
+
+async def expect_same(services: Services, found: Found, wanted: ByteRange, response: UpstreamResponse) -> None:
+    """Return if a storage's answer has the wanted bytes of the object that was found. Raises `Overwritten`.
+
+    An envelope is made once per object that grows, so by the envelope it is known.
+    """
+    grows, name = _grows(services, found), services.dialect.envelope_header
+    is_other = grows and response.status in {206, 416} and response.headers.get(name) != found.headers.get(name)
+    if response.status == 412 or is_other:
+        raise Overwritten
+    await expect(services, response, 206)
+    try:
+        answered, size = parse_content_range(response.headers.get("Content-Range", ""))
+    except ValueError:
+        answered, size = None, None
+    if answered != wanted or size is None or (size < found.stored_size if grows else size != found.stored_size):
+        raise UpstreamError("The storage did not answer the range it was asked for.")
+
+
+def _grows(services: Services, found: Found) -> bool:
+    """Whether the storage can append to the object, and it is sealed for that."""
+    dialect = services.dialect
+    name, text = dialect.object_type_header, found.headers.get(dialect.envelope_header)
+    if name is None or text is None or found.headers.get(name) != dialect.object_types[Layout.APPEND.value]:
+        return False
+    return decode_envelope(text).layout is Layout.APPEND
 
 
 async def probe(services: Services, address: Address, request: UpstreamRequest) -> Found | None:

@@ -7,12 +7,10 @@ ones goes from footer to footer towards the front, then reads forwards. Of all t
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from sseproxy.errors import UpstreamError
 from sseproxy.exchange import Body
 from sseproxy.format import Attributes, Block, FooterPlace, check_follows, locate, open_block, whole
 from sseproxy.model import ByteRange
-from sseproxy.operations.attributes import Opened, Overwritten, pinned
-from sseproxy.operations.backend import expect, object_request
+from sseproxy.operations.attributes import Opened, read_stored
 from sseproxy.operations.context import Services
 from sseproxy.operations.reading import Stored, plaintext
 
@@ -46,16 +44,7 @@ def object_body(
 
 async def earlier_block(services: Services, opened: Opened, place: FooterPlace) -> Block:
     """Read and open a footer that a later one names. Raises `FooterRejected`, `Overwritten`."""
-    wanted = ByteRange(place.offset, place.offset + place.length - 1)
-    found = opened.found
-    request = object_request(services, "GET", pinned(services, found), wanted=wanted, if_match=found.backend_etag)
-    async with services.upstream.send(request) as response:
-        if response.status == 412:
-            raise Overwritten
-        await expect(services, response, 206)
-        data = await response.read(wanted.length)
-    if len(data) != wanted.length:
-        raise UpstreamError("The storage did not answer the range it was asked for.")
+    data = await read_stored(services, opened.found, ByteRange(place.offset, place.offset + place.length - 1))
     return open_block(opened.key, opened.envelope, place, data)
 
 

@@ -3,12 +3,11 @@
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 
-from sseproxy.errors import UpstreamError, UpstreamUnavailable
+from sseproxy.errors import UpstreamUnavailable
 from sseproxy.exchange import Body
 from sseproxy.format import Located, Opener
 from sseproxy.model import ByteRange
-from sseproxy.operations.attributes import Opened, Overwritten, pinned
-from sseproxy.operations.backend import expect, object_request
+from sseproxy.operations.attributes import Opened, Overwritten, expect_same, pinned_request
 from sseproxy.operations.context import Services
 from sseproxy.ports import UpstreamResponse
 
@@ -31,15 +30,10 @@ class Stored:
 
 async def fetch(services: Services, opened: Opened, wanted: ByteRange) -> Stored:
     """Ask for stored bytes of exactly the object that was opened. Raises `Overwritten` where it is gone."""
-    found = opened.found
-    request = object_request(services, "GET", pinned(services, found), wanted=wanted, if_match=found.backend_etag)
     async with AsyncExitStack() as stack:
+        request = pinned_request(services, opened.found, wanted)
         response = await stack.enter_async_context(services.upstream.send(request))
-        if response.status == 412:
-            raise Overwritten
-        await expect(services, response, 206)
-        if response.headers.get("Content-Range") != f"bytes {wanted.first}-{wanted.last}/{found.stored_size}":
-            raise UpstreamError("The storage did not answer the range it was asked for.")
+        await expect_same(services, opened.found, wanted, response)
         return Stored(response, stack.pop_all(), wanted.first, wanted.last + 1)
 
 

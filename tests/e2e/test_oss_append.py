@@ -201,6 +201,28 @@ def test_of_many_appends_at_one_position_one_wins_and_none_is_lost(bucket: Any) 
     assert bucket.get_object("log").read() == expected
 
 
+def test_whoever_reads_while_it_grows_reads_what_was_there_when_it_began(bucket: Any) -> None:
+    pieces = [bytes([number]) * 3000 for number in range(60)]
+    whole = b"".join(pieces)
+    position = _append_all(bucket, "log", pieces[:20]).next_position
+
+    def grow() -> None:
+        at = position
+        for piece in pieces[20:]:
+            at = bucket.append_object("log", at, piece).next_position
+
+    with ThreadPoolExecutor(1) as pool:
+        growing = pool.submit(grow)
+        while not growing.done():
+            got = bucket.get_object("log").read()
+            assert got == whole[: len(got)]
+            assert len(got) % 3000 == 0
+            assert bucket.get_object("log", byte_range=(100, 50_000)).read() == whole[100:50_001]
+        growing.result()
+
+    assert bucket.get_object("log").read() == whole
+
+
 def test_listings_show_plaintext_sizes_and_types(bucket: Any) -> None:
     _append_all(bucket, "log", [b"abc", b"defgh"])
     bucket.put_object("one", b"x")
