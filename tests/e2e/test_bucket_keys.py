@@ -105,19 +105,19 @@ def _check_cold_start(launcher: Launcher, store: Server, openbao: OpenBao, bucke
 def test_many_objects_under_one_cmk_cost_one_wrap(
     launcher: Launcher, store: Server, openbao: OpenBao, bucket_name: str
 ) -> None:
-    _check_writing(launcher, store, openbao, bucket_name, 200)
+    _check_writing(launcher, store, openbao, bucket_name, 100)
 
 
 def test_without_bucket_keys_each_object_costs_a_call(
     launcher: Launcher, store: Server, openbao: OpenBao, bucket_name: str
 ) -> None:
-    _check_without(launcher, store, openbao, bucket_name, 100)
+    _check_without(launcher, store, openbao, bucket_name, 50)
 
 
 def test_a_cold_start_under_load_asks_once_per_kek(
     launcher: Launcher, store: Server, openbao: OpenBao, bucket_name: str
 ) -> None:
-    _check_cold_start(launcher, store, openbao, bucket_name, 200)
+    _check_cold_start(launcher, store, openbao, bucket_name, 100)
 
 
 @pytest.mark.soak
