@@ -7,7 +7,6 @@ import uvloop
 from sseproxy.bootstrap.adapters import (
     SystemClock,
     build_state,
-    open_kms,
     open_upstreams,
     other_keys,
     unreachable,

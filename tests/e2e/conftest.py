@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.certificates import make_certificates
 from tests.support.command_line import Tool, make_tool
-from tests.support.nonces import find_repeats
 from tests.support.moto_kms import MotoKms, running_moto
+from tests.support.nonces import find_repeats
 from tests.support.openbao import OpenBao, running_openbao
 from tests.support.places import OSS_PROXIES, S3_PROXIES, STORE
 from tests.support.servers import Launcher, Server
