@@ -144,7 +144,7 @@ async def _sealed(services: Services, found: Found, *, if_match: bool) -> Stored
         if found.stored_size <= largest_plaintext(limits.largest_stored_object):
             return await store(services, plan, body, found.stored_size, check)
         part_size = part_size_for(found.stored_size, limits.most_parts)
-        return await store_in_parts(services, plan, body, check, part_size=part_size, largest=found.stored_size)
+        return await store_in_parts(services, plan, body, check, part_size=part_size, length=found.stored_size)
     except UpstreamAnswered as error:
         if if_match and error.status in _CONFLICTS:
             raise Overwritten from error

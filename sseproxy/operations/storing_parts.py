@@ -12,7 +12,16 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.errors import EntityTooLarge, SseProxyError
 from sseproxy.exchange import Body
-from sseproxy.format import Attributes, DataKey, Envelope, SegmentEntry, SegmentSealer, closing, segment_stored_size
+from sseproxy.format import (
+    Attributes,
+    DataKey,
+    Envelope,
+    SegmentEntry,
+    SegmentSealer,
+    closing,
+    segment_stored_size,
+    stored_size,
+)
 from sseproxy.model import Layout
 from sseproxy.operations.backend import expect
 from sseproxy.operations.bodies import PartCutter
@@ -36,19 +45,19 @@ async def store_in_parts(
     check: BodyCheck,
     *,
     part_size: int = PART,
-    largest: int | None = None,
+    length: int | None = None,
 ) -> StoredObject:
     """Seal and store a body as it comes, whatever its length. Closes `body`.
 
-    `part_size` is that of a part's plaintext. Raises `EntityTooLarge` for a body of more than `largest` bytes; None:
-    what the storage takes in one request, as a client may expect.
+    `part_size` is that of a part's plaintext. Raises `EntityTooLarge` for a body of unknown length that is more than
+    the storage takes in one request, as a client may expect. Not every storage takes parts that do not announce their
+    length: they do where `length`, the body's, is known.
     """
-    if largest is None:
-        largest = largest_plaintext(services.dialect.limits.largest_stored_object)
+    largest = largest_plaintext(services.dialect.limits.largest_stored_object) if length is None else length
     async with aclosing(body):
         key, envelope = await services.keyring.draw(plan.decision, plan.address.ref, Layout.MULTIPART)
         upload_id = await _create(services, plan, envelope)
-        work = _Work(services, plan, key, envelope, check, upload_id, part_size, largest)
+        work = _Work(services, plan, key, envelope, check, upload_id, part_size, largest, length)
         try:
             attributes = await work.send_all(body)
             answer = await work.complete()
@@ -86,6 +95,7 @@ class _Work:
     upload_id: str
     part_size: int
     largest: int
+    length: int | None
     entries: list[SegmentEntry] = field(default_factory=list)
     backend_etags: list[str] = field(default_factory=list)
     attributes: Attributes | None = None
@@ -95,7 +105,7 @@ class _Work:
         cutter = PartCutter(body, self.part_size)
         while self.attributes is None:
             number = len(self.entries) + 1
-            request = self._request("PUT", number, self._sealed_part(cutter, number))
+            request = self._request("PUT", number, self._sealed_part(cutter, number), self._part_length(number))
             async with self.services.upstream.send(request) as response:
                 await expect(self.services, response, 200)
                 self.backend_etags.append(bare_etag(response.headers.get("ETag")))
@@ -120,13 +130,25 @@ class _Work:
             async with asyncio.timeout(_ABORT_TIMEOUT_S), self.services.upstream.send(self._request("DELETE", None)):
                 pass
 
-    def _request(self, method: str, number: int | None, body: bytes | Body | None = None) -> UpstreamRequest:
+    def _part_length(self, number: int) -> int | None:
+        """Return how many bytes a part has as it is stored; the last one holds what closes the object as well."""
+        if self.length is None:
+            return None
+        before = (number - 1) * self.part_size
+        if self.length - before > self.part_size:
+            return segment_stored_size(self.part_size)
+        return stored_size(self.length) - (number - 1) * segment_stored_size(self.part_size)
+
+    def _request(
+        self, method: str, number: int | None, body: bytes | Body | None = None, content_length: int | None = None
+    ) -> UpstreamRequest:
         return UpstreamRequest(
             method=method,
             bucket=self.plan.address.ref.bucket,
             raw_key=self.plan.address.raw_key,
             raw_query=upload_query(self.upload_id, number),
             body=body,
+            content_length=content_length,
         )
 
     async def _sealed_part(self, cutter: PartCutter, number: int) -> Body:
