@@ -296,6 +296,19 @@ def test_a_part_with_another_algorithm_is_refused(client: Any, bucket: str) -> N
     assert refused == (400, "InvalidRequest", message)
 
 
+@pytest.mark.parametrize("place", ["dev", "on_weed_https"], indirect=True)
+def test_an_object_gets_another_checksum_in_place(client: Any, bucket: str) -> None:
+    where: dict[str, Any] = {"Bucket": bucket, "Key": "k"}
+    body = random.Random(6).randbytes(3 * _MIB + 3)
+    client.put_object(**where, Body=body, Metadata={"a": "b"})
+
+    client.copy_object(**where, CopySource=where, ChecksumAlgorithm="SHA256")
+
+    got = client.get_object(**where)
+    assert got["ChecksumSHA256"] == b64encode(hashlib.sha256(body).digest()).decode()
+    assert (got["Body"].read(), got["Metadata"]) == (body, {"a": "b"})
+
+
 @pytest.mark.parametrize("algorithm", _BOTO)
 def test_a_copy_keeps_its_checksum_or_gets_the_one_that_is_asked_for(client: Any, bucket: str, algorithm: str) -> None:
     source = {"Bucket": bucket, "Key": "source"}
