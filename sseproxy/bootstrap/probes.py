@@ -11,7 +11,7 @@ from sseproxy.bootstrap.adapters import (
     other_keys,
     unreachable,
 )
-from sseproxy.bootstrap.key_services import open_key_services
+from sseproxy.bootstrap.key_services import open_key_service, open_key_services
 from sseproxy.bootstrap.listening import tls_context
 from sseproxy.bootstrap.telemetry import build_telemetry
 from sseproxy.errors import KeyServiceError, SseProxyError, UpstreamUnavailable
@@ -19,7 +19,7 @@ from sseproxy.format import wrap_context
 from sseproxy.model import Binding
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
-from sseproxy.ports import Kms, Upstream, UpstreamRequest
+from sseproxy.ports import Clock, Kms, Observer, Upstream, UpstreamRequest
 from sseproxy.settings import Settings
 
 
@@ -42,7 +42,21 @@ async def _probe(settings: Settings) -> dict[str, str | None]:
         keys = await _key_problem(kms)
         if keys is None and status == 200:
             keys = await _state_key_problem(build_state(settings, upstreams, kms), settings)
-        return {"storage": storage, "keys": keys}
+        services = await _key_service_problems(settings, clock, telemetry.observer)
+        return {"storage": storage, "keys": keys, **services}
+
+
+async def _key_service_problems(settings: Settings, clock: Clock, observer: Observer) -> dict[str, str | None]:
+    """Ask every remote key service whether it works: `keys` above asks only the one of the service key."""
+    problems: dict[str, str | None] = {}
+    for name, service in settings.remote_kms.providers.items():
+        async with open_key_service(name, service, clock, observer) as kms:
+            try:
+                await kms.healthy()
+                problems[f"remote_kms {name}"] = None
+            except KeyServiceError as error:
+                problems[f"remote_kms {name}"] = error.message
+    return problems
 
 
 async def _storage_problem(upstream: Upstream, settings: Settings) -> tuple[int, str | None]:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -225,8 +225,9 @@ def test_while_the_kms_is_away_kept_keys_go_on_and_everything_else_is_503_in_bot
 
 def test_check_asks_the_key_services_and_a_start_without_them_fails(place: Place, own_bao: OpenBao) -> None:
     config = place.config("checked")
+    half = replace(place, moto=MotoKms("http://127.0.0.1:9")).config("half")  # nobody listens there
 
-    def run(command: str) -> tuple[int, str]:
+    def run(command: str, config: Path = config) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, "-m", "sseproxy", command, "--config", str(config)],
             capture_output=True,
@@ -235,7 +236,12 @@ def test_check_asks_the_key_services_and_a_start_without_them_fails(place: Place
         )
         return done.returncode, (done.stdout + done.stderr).decode()
 
-    assert run("check")[0] == 0
+    code, said = run("check")
+    assert (code, "remote_kms bao: answers" in said, "remote_kms moto: answers" in said) == (0, True, True), said
+    code, said = run("check", half)
+    assert (code, "keys: answers" in said, "remote_kms moto: the key service moto cannot be reached" in said) == (
+        1, True, True,
+    ), said  # fmt: skip
     with own_bao.sealed():
         code, said = run("check")
         assert (code, "the key service bao answered 503" in said) == (1, True), said
