@@ -14,7 +14,8 @@ from sseproxy.cli.keys_deletion import schedule_deletion
 from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
 from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, uses_in
 from sseproxy.cli.keys_reading import describe, list_keys
-from sseproxy.cli.places import ConfigPlace, DataPlace
+from sseproxy.cli.keys_rewrap import rewrap, rewrap_after_rotation
+from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 from sseproxy.kms.embedded import EmbeddedKms
 
 app = typer.Typer(
@@ -81,12 +82,13 @@ def alias(
 
 @app.command()
 def rotate(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
-    """Give a CMK a new version now: new keys are wrapped by it, older versions still open."""
+    """Give a CMK a new version now: new keys and the bucket keys are wrapped by it, older versions still open."""
 
     async def change(kms: EmbeddedKms) -> str:
         return (await kms.rotate(key_id)).key_id
 
     change_key(config, data, change, as_json=as_json)
+    rewrap_after_rotation(place_of(config, data), key_id)
 
 
 @app.command()
@@ -188,6 +190,7 @@ def revoke(
 
 app.command("list")(list_keys)
 app.command()(describe)
+app.command("rewrap")(rewrap)
 app.command("schedule-deletion")(schedule_deletion)
 app.command("import-parameters")(import_parameters)
 app.command("import")(import_material)
