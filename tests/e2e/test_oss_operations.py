@@ -209,6 +209,17 @@ def test_ranges_are_answered_the_oss_way(
     assert got.headers.get("Content-Range") == expected
 
 
+def test_an_empty_object_has_no_range_but_itself(bucket: Any) -> None:
+    bucket.put_object("empty", b"")
+
+    for asked in ("bytes=0-0", "bytes=-1", "bytes=0-"):
+        got = bucket.get_object("empty", headers={"Range": asked})
+        assert (got.status, got.read(), got.headers.get("Content-Range")) == (200, b"", None)
+    for asked in ("bytes=0-0", "bytes=0-", "bytes=-0"):
+        refusal = oss2_refusal(bucket.get_object, "empty", headers={"Range": asked, **_STANDARD})
+        assert refusal[:2] == (416, "InvalidRange")
+
+
 def test_reads_obey_their_conditions(bucket: Any) -> None:
     etag = bucket.put_object("c", b"x").etag
     date = bucket.head_object("c").headers["Last-Modified"]
