@@ -42,6 +42,17 @@ def _no_trailers() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostedForm:
+    """What an upload by an HTML form wants beside the object. `smallest` and `largest` are bytes of its file."""
+
+    smallest: int = 0
+    largest: int | None = None
+    status: str = ""  # success_action_status as sent
+    redirect: str = ""  # success_action_redirect as sent
+    location: str  # URL of the object as the browser would write it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A client's request after authentication.
 
@@ -67,6 +78,7 @@ class Request:
     secure: bool
     signed: bool  # False for anonymous requests
     trailers: Callable[[], Mapping[str, str]] = _no_trailers  # lower-case names; complete once the body has ended
+    form: PostedForm | None = None  # set where a PutObject came as an HTML form
 
 
 @dataclass(slots=True, kw_only=True)

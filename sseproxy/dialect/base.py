@@ -29,6 +29,7 @@ class Operation(Enum):
     PUT_BUCKET_ENCRYPTION = auto()
     DELETE_BUCKET_ENCRYPTION = auto()
     PUT_OBJECT = auto()
+    POST_OBJECT = auto()  # an HTML form; told on as a PutObject
     GET_OBJECT = auto()
     HEAD_OBJECT = auto()
     GET_OBJECT_META = auto()  # OSS: HEAD ?objectMeta
@@ -113,6 +114,7 @@ class Limits:
     most_metadata: int  # names without prefix plus values
     longest_key: int
     most_listed: int = 1000
+    longest_form: int = 20_480  # names and values of an HTML form in front of its file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +313,9 @@ class Dialect:
     # ^ errors that this dialect's clients expect as others
     variants: Mapping[str, Callable[["Dialect"], "Dialect"]] = field(default_factory=dict)  # by `encryption.compat`
     complete_all_header: tuple[str, str] | None = None  # a Complete with it lists nothing and means every part
+    uncovered_form_fields: frozenset[str] | None = None  # need no condition in a form's policy; None: none needs one
+    refused_form_fields: frozenset[str] = frozenset()  # behind `header_prefix`: headers that no form may bring
+    form_takes_type_of_file: bool = False  # the file part's own Content-Type wins over the form's
     default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404
 
     def header(self, name: str) -> str:

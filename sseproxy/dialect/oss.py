@@ -181,6 +181,7 @@ OSS = Dialect(
         most_parts=10_000,
         most_metadata=8 * _KIB,
         longest_key=1023,
+        longest_form=131_072,  # the service takes 2 MB of values, unsigned as they are
     ),
     errors=_ERRORS,
     xml=OSS_XML,
@@ -210,4 +211,6 @@ OSS = Dialect(
     object_acl_header="x-oss-object-acl",
     copy_answers_not_modified=True,
     complete_all_header=("x-oss-complete-all", "yes"),
+    refused_form_fields=frozenset({"tagging"}),
+    form_takes_type_of_file=True,
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from sseproxy.dialect.base import Operation
-from sseproxy.errors import MethodNotAllowed, RequestError, UnsupportedFeature
+from sseproxy.errors import FormExpected, MethodNotAllowed, RequestError, UnsupportedFeature
 
 _LONGEST_SHOWN = 64  # characters of a client's own word that are repeated in an error
 
@@ -169,8 +169,10 @@ def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
     return frozenset().union(*sets)
 
 
-def _form_or_nothing(level: Level, headers: Mapping[str, str]) -> RequestError:
+def _form_or_nothing(level: Level, headers: Mapping[str, str]) -> Operation | RequestError:
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    if level is not Level.BUCKET:
+        return MethodNotAllowed(Method="POST", ResourceType=level.value)
     if content_type.lower().startswith("multipart/form-data"):
-        return UnsupportedFeature("Uploads by an HTML form (POST object) are not supported here; use PUT.")
-    return MethodNotAllowed(Method="POST", ResourceType=level.value)
+        return Operation.POST_OBJECT
+    return FormExpected(Condition=FormExpected.default)

@@ -199,5 +199,6 @@ S3 = Dialect(
     error_in_head_header=None,
     answer_headers={"Server": "AmazonS3"},
     default_encryption_shown=True,
+    uncovered_form_fields=frozenset({"awsaccesskeyid", "bucket", "policy", "signature", "x-amz-signature"}),
     variants={"ceph": as_ceph},
 )

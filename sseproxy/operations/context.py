@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -15,6 +16,8 @@ from sseproxy.operations.uploads import OpenUploads
 from sseproxy.ports import Clock, Observer, Upstream
 from sseproxy.settings import EncryptionSettings, LimitsSettings, StateSettings
 
+_MOST_HELD_PARTS = 64  # of 5 MiB each: uploads of unknown length to storages that must be told one
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -22,6 +25,7 @@ class Services:
 
     `digest_pool` runs what takes the processor longer than a hop to a thread costs. `state_settings` names the
     bucket that no client may see. `look_ups` is shared by all listings: they must not crowd out other requests.
+    `held_parts` bounds how many parts are in memory whole.
     `client_keys` open what clients encrypted before they sent it.
     """
 
@@ -39,4 +43,5 @@ class Services:
     look_ups: asyncio.Semaphore
     known_entries: KnownEntries
     uploads: OpenUploads = field(default_factory=OpenUploads)
+    held_parts: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _MOST_HELD_PARTS))
     client_keys: tuple[RSAPrivateKey, ...] = ()

@@ -32,6 +32,7 @@ from sseproxy.operations.list_objects import list_objects
 from sseproxy.operations.list_parts import list_parts
 from sseproxy.operations.object_attributes import get_object_attributes
 from sseproxy.operations.passthrough import pass_on
+from sseproxy.operations.post_object import post_object
 from sseproxy.operations.put_object import put_object
 from sseproxy.operations.update_encryption import update_encryption
 from sseproxy.operations.upload_part import upload_part
@@ -65,6 +66,7 @@ HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
         Operation.PUT_BUCKET_ENCRYPTION: put_bucket_encryption,
         Operation.DELETE_BUCKET_ENCRYPTION: delete_bucket_encryption,
         Operation.PUT_OBJECT: put_object,
+        Operation.POST_OBJECT: post_object,
         Operation.GET_OBJECT: get_object,
         Operation.HEAD_OBJECT: head_object,
         Operation.GET_OBJECT_META: get_object_meta,
@@ -108,7 +110,8 @@ async def _serve(services: Services, request: Request) -> Response:
     await check_write(services, request, operation)
     check_customer_keys(services, request, operation)
     parse_sse(request.headers, request.query, operation, dialect)  # refuses what is not allowed here
-    return await HANDLERS[operation](services, request)
+    handler = HANDLERS[operation if request.form is None else Operation.POST_OBJECT]
+    return await handler(services, request)
 
 
 def unhoisted(dialect: Dialect, request: Request) -> Request:

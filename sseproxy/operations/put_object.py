@@ -16,7 +16,8 @@ from sseproxy.policy.forwarding import to_backend, to_client
 
 async def put_object(services: Services, request: Request) -> Response:
     """Serve PutObject. Everything that can be refused without the body is refused before it is read."""
-    if request.content_length is None and not services.dialect.chunked_upload_allowed:
+    announced = request.content_length is not None or request.form is not None
+    if not announced and not services.dialect.chunked_upload_allowed:
         raise MissingContentLength
     if request.content_length is not None:
         check_size(services.dialect, request.content_length)

@@ -33,7 +33,7 @@ from sseproxy.operations.plan import Plan, StoredObject, add_envelope, check_siz
 from sseproxy.operations.pump import INLINE_DIGEST, in_thread
 from sseproxy.operations.sealing import MOST_HELD, attributes_of, entry_of, seal_segment, seal_whole
 from sseproxy.operations.shown_entries import remember
-from sseproxy.operations.storing_parts import store_in_parts
+from sseproxy.operations.storing_parts import HELD_PART, PART, store_in_parts
 from sseproxy.ports import UpstreamRequest
 from sseproxy.stage import Buffer
 
@@ -71,7 +71,9 @@ async def _store(services: Services, plan: Plan, body: Body, length: int | None,
         buffers, ended = await collect_head(body, MOST_HELD)
         if ended:
             return await _store_held(services, plan, await draw(), buffers, check)
-        return await store_in_parts(services, plan, preceded(buffers, body), check)
+        held = not services.dialect.chunked_upload_allowed
+        part_size = HELD_PART if held else PART
+        return await store_in_parts(services, plan, preceded(buffers, body), check, part_size=part_size, held=held)
 
 
 async def _store_held(

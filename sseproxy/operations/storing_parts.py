@@ -6,12 +6,12 @@ size"). The upload is completed only after the whole body has been verified, and
 
 import asyncio
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.errors import EntityTooLarge, SseProxyError
-from sseproxy.exchange import Body
+from sseproxy.exchange import Body, empty_body
 from sseproxy.format import (
     Attributes,
     DataKey,
@@ -24,7 +24,7 @@ from sseproxy.format import (
 )
 from sseproxy.model import Layout
 from sseproxy.operations.backend import expect
-from sseproxy.operations.bodies import PartCutter
+from sseproxy.operations.bodies import PartCutter, preceded
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import bare_etag
@@ -33,6 +33,7 @@ from sseproxy.operations.sealing import attributes_of, entry_of
 from sseproxy.operations.uploads import upload_query
 from sseproxy.ports import UpstreamRequest
 
+HELD_PART = 5 * 1024 * 1024  # bytes of plaintext in a part that is held; the least that storages take
 PART = 16 * 1024 * 1024  # bytes of plaintext in a part; 10,000 of them are far beyond what one request may store
 _ABORT_TIMEOUT_S = 10
 _DOCUMENT = 256 * 1024  # bytes of the storage's answers
@@ -46,18 +47,19 @@ async def store_in_parts(
     *,
     part_size: int = PART,
     length: int | None = None,
+    held: bool = False,
 ) -> StoredObject:
     """Seal and store a body as it comes, whatever its length. Closes `body`.
 
     `part_size` is that of a part's plaintext. Raises `EntityTooLarge` for a body of unknown length that is more than
     the storage takes in one request, as a client may expect. Not every storage takes parts that do not announce their
-    length: they do where `length`, the body's, is known.
+    length: they do where `length`, the body's, is known, and with `held`, which holds each part in memory first.
     """
     largest = largest_plaintext(services.dialect.limits.largest_stored_object) if length is None else length
     async with aclosing(body):
         key, envelope = await services.keyring.draw(plan.decision, plan.address.ref, Layout.MULTIPART)
         upload_id = await _create(services, plan, envelope)
-        work = _Work(services, plan, key, envelope, check, upload_id, part_size, largest, length)
+        work = _Work(services, plan, key, envelope, check, upload_id, part_size, largest, length, held)
         try:
             attributes = await work.send_all(body)
             answer = await work.complete()
@@ -96,6 +98,7 @@ class _Work:
     part_size: int
     largest: int
     length: int | None
+    held: bool
     entries: list[SegmentEntry] = field(default_factory=list)
     backend_etags: list[str] = field(default_factory=list)
     attributes: Attributes | None = None
@@ -105,11 +108,21 @@ class _Work:
         cutter = PartCutter(body, self.part_size)
         while self.attributes is None:
             number = len(self.entries) + 1
-            request = self._request("PUT", number, self._sealed_part(cutter, number), self._part_length(number))
-            async with self.services.upstream.send(request) as response:
-                await expect(self.services, response, 200)
-                self.backend_etags.append(bare_etag(response.headers.get("ETag")))
+            sealed = self._sealed_part(cutter, number)
+            if not self.held:
+                await self._send(self._request("PUT", number, sealed, self._part_length(number)))
+                continue
+            async with self.services.held_parts:
+                buffers = [data async for data in sealed]
+                length = sum(map(len, buffers))
+                whole = preceded(buffers, empty_body())  # which lets go of what it has handed on
+                await self._send(replace(self._request("PUT", number, whole), content_length=length))
         return self.attributes
+
+    async def _send(self, request: UpstreamRequest) -> None:
+        async with self.services.upstream.send(request) as response:
+            await expect(self.services, response, 200)
+            self.backend_etags.append(bare_etag(response.headers.get("ETag")))
 
     async def complete(self) -> CIMultiDictProxy[str]:
         """Make the parts an object; returns the headers of the storage's answer."""

@@ -10,6 +10,7 @@ from sseproxy.errors import AccessRefused, InvalidRequest, UnknownAccessKey, Wro
 from sseproxy.ports import Clock
 from sseproxy.settings import ClientsSettings
 from sseproxy.signing import Claim, Scheme, SignedRequest, Verified, find_claim, verify
+from sseproxy.signing.post_claims import PostClaim, find_post_claim, form_dialect, verify_post
 
 _SIGV2 = frozenset({Scheme.AWS_V2, Scheme.AWS_V2_QUERY})
 _SIGV2_OFF = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
@@ -59,6 +60,11 @@ class Authenticator:
         looks += [name for parameter, name in _SIGNED_QUERIES if parameter in names]
         return tell_dialect(looks[0] if looks else None, headers, query, self._unsigned_dialect)
 
+    def dialect_of_form(self, fields: Collection[str], otherwise: Dialect) -> Dialect:
+        """Return the dialect that a form speaks, by the names of its fields."""
+        name = form_dialect(fields)
+        return otherwise if name is None else DIALECTS[name]
+
     def authenticate(self, request: SignedRequest, dialect: Dialect) -> Caller:
         """Verify the request; `dialect` is the one that it speaks if it is not signed.
 
@@ -68,25 +74,45 @@ class Authenticator:
         claim = find_claim(request)
         if claim is not None:
             dialect = DIALECTS[claim.scheme.dialect]
-        if dialect not in self._served:
-            spoken = " and ".join(_SPOKEN[served.name] for served in self._served)
-            raise WrongDialect(f"This endpoint speaks {spoken}; your request is signed or marked for another one.")
+        self._check_served(dialect)
         if claim is None:
             if not self._clients.trust_unsigned:
                 raise AccessRefused
             return Caller(dialect=dialect, principal="", verified=None)
         return Caller(dialect=dialect, principal=claim.access_key, verified=self._verify(claim, request))
 
-    def _verify(self, claim: Claim, request: SignedRequest) -> Verified:
-        if claim.scheme in _SIGV2 and not self._clients.allow_sigv2:
+    def authenticate_form(self, fields: Mapping[str, str], dialect: Dialect) -> tuple[Caller, PostClaim | None]:
+        """Verify who signed an HTML form; `dialect` is the one that the form speaks.
+
+        Raises as `authenticate` does, and `InvalidArgument` for fields that are missing or malformed.
+        """
+        self._check_served(dialect)
+        claim = find_post_claim(fields)
+        if claim is None:
+            if not self._clients.trust_unsigned:
+                raise AccessRefused
+            return Caller(dialect=dialect, principal="", verified=None), None
+        verify_post(claim, self._secret_of(claim.scheme, claim.access_key))
+        return Caller(dialect=dialect, principal=claim.access_key, verified=None), claim
+
+    def _check_served(self, dialect: Dialect) -> None:
+        if dialect not in self._served:
+            spoken = " and ".join(_SPOKEN[served.name] for served in self._served)
+            raise WrongDialect(f"This endpoint speaks {spoken}; your request is signed or marked for another one.")
+
+    def _secret_of(self, scheme: Scheme, access_key: str) -> str:
+        if scheme in _SIGV2 and not self._clients.allow_sigv2:
             raise InvalidRequest(_SIGV2_OFF)
-        secret = self._secrets.get(claim.access_key)
+        secret = self._secrets.get(access_key)
         if secret is None:
-            raise UnknownAccessKey(**{_ACCESS_KEY_DETAIL[claim.scheme.dialect]: claim.access_key})
+            raise UnknownAccessKey(**{_ACCESS_KEY_DETAIL[scheme.dialect]: access_key})
+        return secret.get_secret_value()
+
+    def _verify(self, claim: Claim, request: SignedRequest) -> Verified:
         return verify(
             claim,
             request,
-            secret.get_secret_value(),
+            self._secret_of(claim.scheme, claim.access_key),
             self._clock.now(),
             max_skew_s=self._clients.max_clock_skew,
         )

@@ -3,21 +3,24 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from secrets import token_urlsafe
 
 from aiohttp import web
 from multidict import CIMultiDict
 
+from sseproxy.dialect.base import Operation
 from sseproxy.errors import IntegrityError, SseProxyError
-from sseproxy.exchange import Request, Response
+from sseproxy.exchange import Body, Request, Response
 from sseproxy.ports import Clock, Observer
 from sseproxy.server.admission import Admission
 from sseproxy.server.authenticate import Authenticator
 from sseproxy.server.body import ClientBody
-from sseproxy.server.framing import MalformedRequest, read_framing
-from sseproxy.server.incoming import Arrival, build_request, header_list, read_head
+from sseproxy.server.framing import Framing, MalformedRequest, read_framing
+from sseproxy.server.incoming import Arrival, Head, build_request, header_list, read_head
 from sseproxy.server.outgoing import CutOff, deliver
+from sseproxy.server.posting import Posting, is_posted_form, posted_request, receive_form
 from sseproxy.server.refusals import error_code, known_error, refuse
 from sseproxy.server.target import parse_target
 from sseproxy.server.visit import Ledger, Visit, new_request_id
@@ -58,6 +61,7 @@ class Gateway:
         self._domains = backing.listen.domains
         self._timeout_s = backing.limits.body_timeout
         self._pool = backing.digest_pool
+        self._clock = backing.clock
         self._authenticator = Authenticator(
             backing.clients, backing.handlers.keys(), backing.listen.unsigned_dialect, backing.clock
         )
@@ -129,6 +133,9 @@ class Gateway:
         body = visit.body = ClientBody(raw, framing, self._timeout_s)
         target = visit.target = parse_target(raw.raw_path, visit.host, self._domains)
         head = read_head(raw.method, target, header_list(raw))
+        if is_posted_form(head, visit.dialect):
+            async with aclosing(body.read()) as wire:
+                return await self._handlers_answer_to_form(raw, visit, head, framing, wire)
         caller = self._authenticator.authenticate(head.signed_request, visit.dialect)
         visit.dialect, visit.principal = caller.dialect, caller.principal
         operation = visit.operation = head.operation(visit.dialect)
@@ -141,6 +148,28 @@ class Gateway:
             secure=raw.secure,
         )
         return await self._handlers[visit.dialect.name](build_request(arrival, body, self._pool))
+
+    async def _handlers_answer_to_form(
+        self, raw: web.BaseRequest, visit: Visit, head: Head, framing: Framing, wire: Body
+    ) -> Response:
+        """Return the answer to an upload by an HTML form, which brings its signature in its body."""
+        visit.operation = Operation.POST_OBJECT
+        form = await receive_form(wire, head)
+        visit.dialect = self._authenticator.dialect_of_form(form.fields, visit.dialect)
+        caller, claim = self._authenticator.authenticate_form(form.fields, visit.dialect)
+        visit.principal = caller.principal
+        posting = Posting(
+            head=head,
+            framing=framing,
+            form=form,
+            caller=caller,
+            claim=claim,
+            request_id=visit.request_id,
+            secure=raw.secure,
+        )
+        request = posted_request(posting, self._clock)
+        visit.target = replace(head.target, raw_key=request.raw_key)
+        return await self._handlers[visit.dialect.name](request)
 
     async def _deliver(self, raw: web.BaseRequest, visit: Visit, response: Response) -> web.StreamResponse:
         unread = not (raw.content.is_eof() if visit.body is None else visit.body.may_be_left_unread)

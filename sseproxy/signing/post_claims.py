@@ -5,7 +5,7 @@ All four schemes sign the policy's base64 text as it was sent, and nothing else.
 
 import hmac
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -46,7 +46,7 @@ _V4 = (
 _V1 = ((Scheme.OSS_V1, "ossaccesskeyid", "x-oss-"), (Scheme.AWS_V2, "awsaccesskeyid", "x-amz-"))
 
 
-def form_dialect(fields: Mapping[str, str]) -> str | None:
+def form_dialect(fields: Collection[str]) -> str | None:
     """Return the dialect that a form's fields belong to; None where none of them tells."""
     for scheme, name, prefix in _V1:
         if name in fields or any(one.startswith(prefix) for one in fields):
@@ -74,6 +74,14 @@ def find_post_claim(fields: Mapping[str, str]) -> PostClaim | None:
     if "signature" in fields:
         raise _missing("AWSAccessKeyId")
     return None
+
+
+def needed_conditions(claim: PostClaim) -> tuple[str, ...]:
+    """Return the fields that the policy must name, or the signature would not cover them."""
+    if not claim.scope:
+        return ()
+    names = next(names for names in _V4 if names.scheme is claim.scheme)
+    return names.version_field, f"{names.prefix}credential", f"{names.prefix}date"
 
 
 def verify_post(claim: PostClaim, secret: str) -> None:

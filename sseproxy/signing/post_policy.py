@@ -67,21 +67,30 @@ def parse_policy(encoded: str) -> Policy:
 
 
 def check_policy(
-    policy: Policy, fields: Mapping[str, str], now: datetime, *, uncovered: Collection[str] | None = None
+    policy: Policy,
+    fields: Mapping[str, str],
+    now: datetime,
+    *,
+    uncovered: Collection[str] | None = None,
+    needed: Collection[str] = (),
 ) -> None:
     """Raise `AccessRefused` where a form is not what its policy allows.
 
     `fields` have lower-case names, the bucket among them. `uncovered` are the fields that need no condition; None:
-    none needs one.
+    none needs one but those in `needed`.
     """
     if now > policy.expires:
         raise AccessRefused(f"{_REFUSED}Policy expired.")
     for condition in policy.conditions:
         if not condition.holds(fields.get(condition.field, "")):
             raise AccessRefused(f"{_REFUSED}Policy Condition failed: {condition.shown}")
+    covered = {condition.field for condition in policy.conditions}
+    missing = [name for name in needed if name not in covered]
+    if missing:
+        raise AccessRefused(f"{_REFUSED}Policy misses conditions for: {', '.join(missing)}")
     if uncovered is None:
         return
-    covered = {condition.field for condition in policy.conditions} | set(uncovered)
+    covered |= set(uncovered)
     extra = [name for name in fields if name not in covered and not name.startswith("x-ignore-")]
     if extra:
         raise AccessRefused(f"{_REFUSED}Extra input fields: {', '.join(extra)}")

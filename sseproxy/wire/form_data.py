@@ -52,8 +52,14 @@ class FormReader:
 
     def finish(self) -> None:
         """Raise `MalformedForm` where the input has ended before the form did."""
-        if not self.ended:
+        if self.ended:
+            return
+        if self.in_file:
             raise MalformedForm
+        try:
+            self._parser.close()  # raises unless the last boundary was there
+        except MultipartError as cause:
+            raise MalformedForm from cause
 
     def _take(self, event: Segment | Buffer | None, out: list[Buffer]) -> None:
         if isinstance(event, Segment):

@@ -9,7 +9,7 @@ from sseproxy.dialect.base import Dialect, Operation
 from sseproxy.dialect.oss import OSS
 from sseproxy.dialect.routes import Level, RouteTable, on
 from sseproxy.dialect.s3 import S3
-from sseproxy.errors import MethodNotAllowed, RequestError, UnsupportedFeature
+from sseproxy.errors import FormExpected, MethodNotAllowed, RequestError, UnsupportedFeature
 
 BOTH = pytest.mark.parametrize("dialect", [S3, OSS], ids=lambda dialect: dialect.name)
 LEVELS: dict[str, tuple[str | None, str | None]] = {"/": (None, None), "/b": ("b", None), "/b/k": ("b", "k")}
@@ -201,13 +201,12 @@ def test_a_header_that_reaches_for_stored_bytes_is_refused_by_name(dialect: Dial
 
 
 @BOTH
-def test_an_html_form_is_refused_in_clear_words(dialect: Dialect) -> None:
+def test_an_html_form_goes_to_a_bucket_and_nowhere_else(dialect: Dialect) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
 
-    assert _route(dialect, "POST", "/b", headers) is Operation.REFUSE
-    refusal = _refusal(dialect, "POST", "/b", headers)
-    assert isinstance(refusal, UnsupportedFeature)
-    assert "HTML form" in refusal.message
+    assert _route(dialect, "POST", "/b", headers) is Operation.POST_OBJECT
+    assert isinstance(_refusal(dialect, "POST", "/b/k", headers), MethodNotAllowed)
+    assert isinstance(_refusal(dialect, "POST", "/b"), FormExpected)
 
 
 @BOTH
@@ -215,7 +214,6 @@ def test_an_html_form_is_refused_in_clear_words(dialect: Dialect) -> None:
     ("method", "target", "details"),
     [
         ("PATCH", "/b/k", {"Method": "PATCH", "ResourceType": "OBJECT"}),
-        ("POST", "/b", {"Method": "POST", "ResourceType": "BUCKET"}),
         ("POST", "/", {"Method": "POST", "ResourceType": "SERVICE"}),
         ("POST", "/b/k?tagging", {"Method": "POST", "ResourceType": "OBJECT"}),
     ],
