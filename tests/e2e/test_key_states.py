@@ -243,3 +243,21 @@ def test_the_service_master_key_needs_no_grant(granting: Site, dialect: str) -> 
     assert granting.put(dialect, "of-the-service", b"body", None).status == 200
 
     assert granting.get(dialect, "of-the-service").body == b"body"
+
+
+def test_the_restore_drill_brings_objects_back(launcher: Launcher, tmp_path: Path) -> None:
+    site = _site(launcher, tmp_path / "drill", "")
+    key_id = site.keys("create")["key_id"]
+    assert site.put("s3", "drilled", b"body", key_id).status == 200
+    assert site.put("s3", "of-the-service", b"body", None).status == 200
+    assert site.keys("backup", "--to", str(tmp_path / "copy"))["keys"] == 2
+    for proxy in site.proxies.values():
+        proxy.stop()
+    for path in (tmp_path / "drill").glob("kms.sqlite3*"):
+        path.unlink()
+
+    assert site.keys("restore", str(tmp_path / "copy"))["keys"] == 2
+    again = launcher.proxy(site.store, tmp_path / "drill")
+
+    bodies = [signed(again, "GET", f"/{_BUCKET}/{key}").body for key in ("drilled", "of-the-service")]
+    assert bodies == [b"body", b"body"]
