@@ -118,7 +118,7 @@ class Upstream(Protocol):
 
 
 class CacheUnavailable(Exception):
-    """A cache did not answer in time, or with nonsense. No client ever sees it: what it would have held is looked up."""
+    """A cache did not answer in time, or with nonsense. No client ever sees it: objects are looked up instead."""
 
 
 class EntryCache(Protocol):

@@ -64,5 +64,6 @@ def test_clients_never_hold_the_credentials_of_the_store(tmp_path: Path) -> None
         "store-secret",
     )
     assert settings.upstream.endpoint == "http://127.0.0.1:1"
+    assert settings.kms is not None
     assert settings.kms.database == tmp_path / "kms.sqlite3"
     assert settings.kms.root_key_file == tmp_path / "root.key"

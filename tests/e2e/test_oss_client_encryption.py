@@ -165,4 +165,6 @@ def test_a_file_that_is_no_key_ends_the_start(
     file.write_text(content)
 
     with pytest.raises(StartFailed, match="is no private key in PEM without a passphrase"):
-        launcher.proxy(store_behind, knowing.data, dialect="oss", extra=f'[encryption]\nclient_key_files = ["{file}"]\n')
+        launcher.proxy(
+            store_behind, knowing.data, dialect="oss", extra=f'[encryption]\nclient_key_files = ["{file}"]\n'
+        )

@@ -184,6 +184,10 @@ def test_the_wrapped_key_of_another_object_does_not_open(site: Site, dialect: st
 _VERSION = slice(17, 21)  # where the embedded KMS's wrapped key names the CMK's version
 
 
+def _with(envelope: Envelope, field: str, value: bytes) -> Envelope:
+    return replace(envelope, wrapped_key=value) if field == "wrapped_key" else replace(envelope, wrapped_kek=value)
+
+
 def _with_version(wrap: bytes, version: int) -> bytes:
     return wrap[: _VERSION.start] + version.to_bytes(4, "big") + wrap[_VERSION.stop :]
 
@@ -202,9 +206,9 @@ def test_another_version_of_the_right_key_does_not_open(site: Site, dialect: str
     assert int.from_bytes(wrap[_VERSION], "big") == newest - 2
     assert (own.wrapped_kek is None) == (sse == "AES256")
 
-    _edit(site.store, key, lambda _: replace(own, **{field: _with_version(wrap, newest + 1)}))
+    _edit(site.store, key, lambda _: _with(own, field, _with_version(wrap, newest + 1)))
     unknown = _reads(site.right, dialect, key)
-    _edit(site.store, key, lambda _: replace(own, **{field: _with_version(wrap, newest)}))
+    _edit(site.store, key, lambda _: _with(own, field, _with_version(wrap, newest)))
     known = _reads(site.right, dialect, key)
     _edit(site.store, key, lambda _: own)
 

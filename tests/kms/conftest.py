@@ -10,7 +10,7 @@ from aioresponses import aioresponses
 from sseproxy.kms import build_kms
 from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.kms.http import open_session
-from sseproxy.kms.root_key import create_root_key
+from sseproxy.kms.root_key import RootKey, create_root_key, read_root_key
 from sseproxy.settings import EmbeddedKmsSettings
 from tests.support.fake_clock import FakeClock
 
@@ -62,3 +62,9 @@ def answers() -> Iterator[aioresponses]:
     """What is answered in place of the network; a question that is not expected fails."""
     with aioresponses() as answers:
         yield answers
+
+
+def root_key_of(settings: EmbeddedKmsSettings) -> RootKey:
+    """Return the root key of a KMS that has it in a file."""
+    assert settings.root_key_file is not None
+    return read_root_key(settings.root_key_file)

@@ -12,8 +12,9 @@ from sseproxy.kms import build_kms, change_root_key
 from sseproxy.kms.backup import back_up, check_copy, restore
 from sseproxy.kms.database import Database
 from sseproxy.kms.embedded import EmbeddedKms
-from sseproxy.kms.root_key import Passphrase, create_root_key, parse_root_key, read_root_key
+from sseproxy.kms.root_key import Passphrase, create_root_key, parse_root_key
 from sseproxy.settings import EmbeddedKmsSettings
+from tests.kms.conftest import root_key_of
 from tests.kms.suite import CONTEXT
 from tests.support.fake_clock import FakeClock
 
@@ -23,7 +24,7 @@ _PASSPHRASE = "correct horse battery staple, said the clerk"
 async def test_a_database_that_was_lost_comes_back_with_everything_that_it_wrapped(
     settings: EmbeddedKmsSettings, kms: EmbeddedKms, tmp_path: Path
 ) -> None:
-    root_key = read_root_key(settings.root_key_file or Path())
+    root_key = root_key_of(settings)
     key_id = (await kms.create_key(alias="alias/photos")).key_id
     old_key, old = await kms.generate(key_id, CONTEXT)
     await kms.rotate(key_id)
@@ -45,7 +46,7 @@ async def test_a_database_that_was_lost_comes_back_with_everything_that_it_wrapp
 async def test_a_restore_over_an_open_database_is_noticed_with_the_next_call(
     settings: EmbeddedKmsSettings, kms: EmbeddedKms, tmp_path: Path
 ) -> None:
-    root_key = read_root_key(settings.root_key_file or Path())
+    root_key = root_key_of(settings)
     key_id = (await kms.create_key()).key_id
     key, wrapped = await kms.generate(key_id, CONTEXT)
     back_up(settings.database, root_key, tmp_path / "copy")
@@ -65,7 +66,7 @@ async def test_a_restore_over_an_open_database_is_noticed_with_the_next_call(
 async def test_a_copy_is_its_owners_alone_and_never_written_over(
     settings: EmbeddedKmsSettings, kms: EmbeddedKms, tmp_path: Path
 ) -> None:
-    root_key = read_root_key(settings.root_key_file or Path())
+    root_key = root_key_of(settings)
     await kms.create_key()
     back_up(settings.database, root_key, tmp_path / "copy")
 
@@ -78,7 +79,7 @@ async def test_a_copy_is_its_owners_alone_and_never_written_over(
 async def test_a_copy_that_does_not_open_changes_nothing(
     settings: EmbeddedKmsSettings, kms: EmbeddedKms, tmp_path: Path
 ) -> None:
-    root_key = read_root_key(settings.root_key_file or Path())
+    root_key = root_key_of(settings)
     key_id = (await kms.create_key()).key_id
     back_up(settings.database, root_key, tmp_path / "copy")
     damaged = (tmp_path / "copy").read_bytes()
@@ -113,7 +114,7 @@ async def test_the_root_key_is_changed_while_a_proxy_goes_on(
     assert await running.unwrap(wrapped, CONTEXT) == key
     await running.rotate(key_id)
     with pytest.raises(ConfigurationError, match="does not belong to this root key"):
-        Database(settings.database, read_root_key(settings.root_key_file or Path()))
+        Database(settings.database, root_key_of(settings))
     again = build_kms(
         settings.model_copy(update={"root_key_file": tmp_path / "new.key"}), FakeClock(), created_on_first_use=()
     )

@@ -13,15 +13,16 @@ from sseproxy.kms import build_kms
 from sseproxy.kms.database import Database
 from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.kms.material import SealingKey, open_material, seal_material
-from sseproxy.kms.root_key import RootKey, create_root_key, read_root_key
+from sseproxy.kms.root_key import RootKey, create_root_key
 from sseproxy.settings import EmbeddedKmsSettings
+from tests.kms.conftest import root_key_of
 from tests.kms.suite import CONTEXT
 from tests.support.fake_clock import FakeClock
 
 
 @pytest.fixture
 def root_key(settings: EmbeddedKmsSettings) -> RootKey:
-    return read_root_key(settings.root_key_file)
+    return root_key_of(settings)
 
 
 def _open(settings: EmbeddedKmsSettings) -> EmbeddedKms:

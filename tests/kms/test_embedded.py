@@ -19,10 +19,9 @@ from sseproxy.errors import (
 )
 from sseproxy.kms.database import Database
 from sseproxy.kms.embedded import EmbeddedKms
-from sseproxy.kms.root_key import read_root_key
 from sseproxy.kms.rows import KeyRow, KeyState, Origin
 from sseproxy.settings import EmbeddedKmsSettings
-from tests.kms.conftest import ALIASES
+from tests.kms.conftest import ALIASES, root_key_of
 from tests.kms.suite import CONTEXT, Bench, KmsContract
 from tests.support.fake_clock import FakeClock
 
@@ -104,7 +103,7 @@ async def test_keys_are_there_again_after_a_restart(open_kms: Callable[[], Embed
 async def test_reading_does_not_wait_for_a_process_that_writes(kms: EmbeddedKms, settings: EmbeddedKmsSettings) -> None:
     key_id = (await kms.create_key()).key_id
     key, wrapped = await kms.generate(key_id, CONTEXT)
-    other = Database(settings.database, read_root_key(settings.root_key_file))
+    other = Database(settings.database, root_key_of(settings))
 
     with other.writing() as rows:
         rows.set_state(key_id, KeyState.DISABLED)
@@ -150,7 +149,7 @@ async def test_a_deletion_waits_and_can_be_cancelled(
     await kms.schedule_deletion(key_id, days=30)
 
     assert (await kms.describe(key_id)).state == "PendingDeletion"
-    database = Database(settings.database, read_root_key(settings.root_key_file))
+    database = Database(settings.database, root_key_of(settings))
     with database.reading() as rows:
         row = rows.key(key_id)
     database.close()
@@ -190,7 +189,7 @@ async def test_a_key_without_material_can_do_nothing_yet(kms: EmbeddedKms, setti
         created="2026-11-21T12:00:00+00:00",
         current_version=0,
     )
-    database = Database(settings.database, read_root_key(settings.root_key_file))
+    database = Database(settings.database, root_key_of(settings))
     with database.writing() as rows:
         rows.add_key(row)
     database.close()
@@ -238,7 +237,7 @@ async def test_material_that_was_changed_in_the_database_does_not_serve(
 ) -> None:
     ours, foreign = (await kms.create_key()).key_id, (await kms.create_key()).key_id
     _, wrapped = await kms.generate(ours, CONTEXT)
-    database = Database(settings.database, read_root_key(settings.root_key_file))
+    database = Database(settings.database, root_key_of(settings))
 
     with database.writing() as rows:
         connection = rows._connection

@@ -41,7 +41,9 @@ class Bench:
         return sorted(url.removeprefix(f"{ADDRESS}/v1/auth/") for _, url in calls)
 
     def sent(self, url: str) -> list[tuple[dict[str, str], Any]]:
-        found = [call for (_, asked), calls in (self.answers.requests or {}).items() if str(asked) == url for call in calls]
+        found = [
+            call for (_, asked), calls in (self.answers.requests or {}).items() if str(asked) == url for call in calls
+        ]
         return [(c.kwargs["headers"], c.kwargs["data"] and json.loads(c.kwargs["data"])) for c in found]
 
 
