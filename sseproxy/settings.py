@@ -84,6 +84,13 @@ class Listen(Section):
     admin_address: Address = Field(default="127.0.0.1:9001", description="HOST:PORT of health, readiness and metrics")
     tls_cert: Path | None = Field(default=None, description="PEM certificate chain; with it the data port speaks HTTPS")
     tls_key: Path | None = Field(default=None, description="PEM private key of tls_cert")
+    tls_minimum: Literal["1.2", "1.3"] = Field(default="1.2", description="least version of TLS that clients may speak")
+    tls_ciphers: str | None = Field(
+        default=None, min_length=1, description="OpenSSL's list of ciphers for TLS 1.2; absent: Python's"
+    )
+    tls_client_ca: Path | None = Field(
+        default=None, description="PEM file of the CA that must have signed a client's certificate (mutual TLS)"
+    )
     domains: tuple[str, ...] = Field(default=(), description="base domains of virtual-hosted style requests")
     unsigned_dialect: DialectName = Field(default="s3", description="how requests without a signature are understood")
 
@@ -91,6 +98,10 @@ class Listen(Section):
     def _tls_is_whole(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("listen.tls_cert and listen.tls_key go together: set both or neither")
+        if self.tls_cert is None and (self.tls_ciphers is not None or self.tls_client_ca is not None):
+            raise ValueError(
+                "listen.tls_ciphers and listen.tls_client_ca need listen.tls_cert: there is no TLS without"
+            )
         return self
 
 

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -11,6 +12,7 @@ from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.settings import Listen, split_address
 
 _BACKLOG = 1024
+_VERSIONS = MappingProxyType({"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3})
 _FLUSH_S = 2.0  # what clients have to take the last bytes of their answers
 
 
@@ -49,7 +51,7 @@ def tls_context(listen: Listen) -> ssl.SSLContext | None:
     """Return what the data port speaks HTTPS with, None for plain HTTP. Raises `StartFailed`."""
     if listen.tls_cert is None or listen.tls_key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # trusts no CA for clients but the one that is configured
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(listen.tls_cert, listen.tls_key)
@@ -59,4 +61,27 @@ def tls_context(listen: Listen) -> ssl.SSLContext | None:
             f"cannot use the certificate {listen.tls_cert} with the key {listen.tls_key}: {reason}; "
             "give a PEM chain and the private key that belongs to it"
         ) from cause
+    _restrict(context, listen)
     return context
+
+
+def _restrict(context: ssl.SSLContext, listen: Listen) -> None:
+    """Allow only the versions, ciphers and clients of the configuration. Raises `StartFailed`."""
+    context.minimum_version = _VERSIONS[listen.tls_minimum]
+    if listen.tls_ciphers is not None:
+        try:
+            context.set_ciphers(listen.tls_ciphers)
+        except ssl.SSLError as cause:
+            raise StartFailed(
+                f"listen.tls_ciphers {listen.tls_ciphers!r} names no cipher that OpenSSL knows; write a list as "
+                "`openssl ciphers` takes it"
+            ) from cause
+    if listen.tls_client_ca is not None:
+        try:
+            context.load_verify_locations(listen.tls_client_ca)
+        except OSError as cause:  # SSLError is one
+            reason = cause.strerror or str(cause)
+            raise StartFailed(
+                f"cannot use listen.tls_client_ca {listen.tls_client_ca}: {reason}; give a PEM file of the CA"
+            ) from cause
+        context.verify_mode = ssl.CERT_REQUIRED
