@@ -1,15 +1,17 @@
 """Binding servers to addresses, and letting them end."""
 
 import asyncio
+import signal
 import ssl
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import MappingProxyType
 
 from aiohttp import web
 
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.settings import Listen, split_address
+from sseproxy.telemetry.logs import EventLogger
 
 _BACKLOG = 1024
 _VERSIONS = MappingProxyType({"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3})
@@ -63,6 +65,34 @@ def tls_context(listen: Listen) -> ssl.SSLContext | None:
         ) from cause
     _restrict(context, listen)
     return context
+
+
+@contextmanager
+def reloading(context: ssl.SSLContext | None, listen: Listen, logger: EventLogger) -> Iterator[None]:
+    """Load the certificate and its key again on every SIGHUP, for the connections that come after it.
+
+    Files that do not fit leave the present certificate in use, and are told in the log.
+    """
+    if context is None or listen.tls_cert is None:
+        yield
+        return
+    certificate, key = listen.tls_cert, listen.tls_key
+
+    def reload() -> None:
+        try:
+            tls_context(listen)  # a certificate whose key does not fit must not get into the context in use
+            context.load_cert_chain(certificate, key)
+        except (StartFailed, OSError) as error:
+            logger.error("certificate_not_reloaded", reason=str(error))
+        else:
+            logger.info("certificate_reloaded", certificate=str(certificate))
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 def _restrict(context: ssl.SSLContext, listen: Listen) -> None:

@@ -23,7 +23,7 @@ from sseproxy.bootstrap.client_keys import load_client_keys
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.key_care import build_grants, maintained
 from sseproxy.bootstrap.key_services import open_key_services
-from sseproxy.bootstrap.listening import listening, tls_context
+from sseproxy.bootstrap.listening import listening, reloading, tls_context
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.dialect import DIALECTS, configured_dialect
 from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable, UpstreamUnavailable
@@ -91,6 +91,7 @@ async def running_proxy(
         data_url = await stack.enter_async_context(
             listening(data, settings.listen.address, tls=tls, drain_timeout_s=settings.limits.drain_timeout)
         )
+        stack.enter_context(reloading(tls, settings.listen, telemetry.logger))
         await stack.enter_async_context(maintained(kms, telemetry.observer, _keyring_of(services).rewrap_keks))
         stack.callback(readiness.drain)
         yield Addresses(data=data_url, admin=admin_url)
