@@ -57,6 +57,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Kind.COUNTER, "Times that the cache of listings' entries failed and was left alone"
         ),
         "reads_restarted": Metric(Kind.COUNTER, "Reads begun again because the object changed in between"),
+        "client_encrypted_reads_total": Metric(
+            Kind.COUNTER, "Reads of objects that clients encrypted, with a key for them or without", ("result",)
+        ),
         "kms_calls_total": Metric(Kind.COUNTER, "Calls of the key service", ("operation", "result")),
         "kms_seconds": Metric(Kind.HISTOGRAM, "Duration of calls of the key service", ("operation",)),
         "key_service_attempts_total": Metric(

@@ -16,6 +16,7 @@ EVENTS: Mapping[str, Level] = MappingProxyType(
         "upload_not_aborted": "warning",
         "kek_record_unavailable": "warning",  # an object was opened by the wrapped KEK that it carries
         "kek_record_rejected": "error",
+        "key_service_failed": "error",  # wrong credentials or permissions on our side: an operator must act
         "audit_not_written": "error",
         "key_rotated": "info",
         "key_maintenance_failed": "warning",
