@@ -86,7 +86,15 @@ def authenticate(service: Service, raw: web.BaseRequest, target: Target) -> tupl
 
 
 def _as_received(headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+    """Return the headers as their sender signed them: signatures are made of UTF-8."""
+    return [(name.decode("latin-1"), _text(value)) for name, value in headers]
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def effective_headers(raw: web.BaseRequest, target: Target, wire: Wire) -> CIMultiDict[str]:

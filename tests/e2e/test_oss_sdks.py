@@ -72,6 +72,18 @@ def test_oss2_kms_objects_show_algorithm_and_key_id(bucket: Any) -> None:
     assert head.etag == _md5(b"kms")
 
 
+@sealed_oss
+def test_oss2_keeps_metadata_that_is_not_ascii(bucket: Any) -> None:
+    note = "grün"  # signed as UTF-8, sent as Latin-1, which is all that requests can
+
+    bucket.put_object("k", b"x", headers={"x-oss-meta-note": note})
+    shown = bucket.head_object("k").headers["x-oss-meta-note"]
+    bucket.copy_object(bucket.bucket_name, "k", "copy")
+
+    assert shown.encode("latin-1").decode() == note  # requests gives headers as Latin-1
+    assert bucket.head_object("copy").headers["x-oss-meta-note"] == shown
+
+
 def test_oss2_reads_ranges_the_oss_way(bucket: Any) -> None:
     body = random.Random(2).randbytes(200_000)
     bucket.put_object("r", body)
