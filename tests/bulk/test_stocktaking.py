@@ -6,18 +6,21 @@ from pathlib import Path
 from sseproxy.bulk.outcome import Share, Tally
 from sseproxy.cli.objects_inventory import chart
 from tests.bulk.conftest import Place
+from tests.support.rotation import create_key
 
 
 def test_every_object_is_told_with_algorithm_cmk_and_version(place: Place, tmp_path: Path) -> None:
     place.through.put_object(Bucket=place.bucket, Key="aes", Body=b"hello")
-    kms = place.through.put_object(Bucket=place.bucket, Key="kms", Body=b"hello", ServerSideEncryption="aws:kms")
+    cmk = create_key(place.proxy.data, alias="alias/stocktaking")
+    place.through.put_object(
+        Bucket=place.bucket, Key="kms", Body=b"hello", ServerSideEncryption="aws:kms", SSEKMSKeyId=cmk
+    )
     place.past.put_object(Bucket=place.bucket, Key="plain", Body=b"was there before")
     place.past.put_object(Bucket=place.bucket, Key="odd", Body=b"x", Metadata={"sseproxy": "AAAA"})
     table = tmp_path / "objects.csv"
 
     done = place.run("inventory", "--csv", str(table), report=tmp_path / "report")
 
-    cmk = kms["SSEKMSKeyId"].rpartition("/")[2]
     lines = {line["key"]: line for line in done.objects}
     assert done.code == 1
     assert list(lines) == ["aes", "kms", "odd", "plain"]

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from sseproxy.format import decode_envelope
 from sseproxy.store.locate import locate_object
 from tests.support.kms_swap import key_ids, set_state
-from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server, s3_client
+from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server, own_state, s3_client
 
 _KMS: dict[str, Any] = {"ServerSideEncryption": "aws:kms"}
 _BODY = b"what nobody may find in a log: " + os.urandom(16).hex().encode()
@@ -26,7 +26,7 @@ _BODY = b"what nobody may find in a log: " + os.urandom(16).hex().encode()
 
 def _audited(launcher: Launcher, store: Server, directory: Path, certificates: tuple[Path, Path, Path]) -> Server:
     extra = f'[audit]\npath = "{directory / "audit.log"}"\n[logging]\nlevel = "debug"\n'
-    extra += f'[state]\nprefix = "{directory.name}/"\n'  # keys of its own need records of its own
+    extra += own_state(directory.name)
     return launcher.proxy(store, directory / "proxy", extra=extra, tls=certificates)
 
 
@@ -49,6 +49,7 @@ def test_every_use_of_a_key_is_told_with_its_request(proxy: Server, tmp_path: Pa
         client.get_object(**where),
         client.copy_object(Bucket=bucket_name, Key="copy", CopySource=where, ServerSideEncryption="AES256"),
     ]
+    answers[1]["Body"].read()
     ids = key_ids(tmp_path / "proxy")
     set_state(tmp_path / "proxy", ids["alias/sseproxy/service"], "Disabled")
     with pytest.raises(ClientError) as refused:

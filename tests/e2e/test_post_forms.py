@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from sseproxy.signing.oss_v4 import derive_key
-from tests.support.servers import ACCESS_KEY, SECRET_KEY, Launcher, Server, s3_client
+from tests.support.servers import ACCESS_KEY, SECRET_KEY, Launcher, Server, own_state, s3_client
 
 BUCKET = "forms"
 _FAR = "2099-01-01T00:00:00.000Z"
@@ -283,7 +283,7 @@ def test_a_v4_policy_must_name_what_it_was_signed_with(dev: Server, boto: Any) -
 
 
 def test_an_unsigned_form_is_taken_where_unsigned_requests_are_trusted(launcher: Launcher, store: Server) -> None:
-    proxy = launcher.proxy(store, extra="[clients]\ntrust_unsigned = true\n")
+    proxy = launcher.proxy(store, extra=own_state("open-forms") + "[clients]\ntrust_unsigned = true\n")
     client = s3_client(proxy)
     client.create_bucket(Bucket="open-forms")
 

@@ -6,16 +6,16 @@ import pytest
 
 from tests.support.places import STORE
 from tests.support.races import Tally, Versions, race
-from tests.support.servers import Launcher, Server, s3_client
+from tests.support.servers import Launcher, Server, own_state, s3_client
 
 _KEYS = ["a", "b", "dir/c"]
 
 
-def _proxies(launcher: Launcher, behind: Server) -> list[Any]:
+def _proxies(launcher: Launcher, behind: Server, bucket: str) -> list[Any]:
     """Two replicas: they share the store and the keys, and nothing else."""
-    first = launcher.proxy(behind)
-    extra = f'[cache]\nentries_file = "{first.data / "elsewhere.sqlite3"}"\n'
-    second = launcher.proxy(behind, first.data, extra=extra)
+    first = launcher.proxy(behind, extra=own_state(bucket))
+    cache = f'[cache]\nentries_file = "{first.data / "elsewhere.sqlite3"}"\n'
+    second = launcher.proxy(behind, first.data, extra=own_state(bucket) + cache)
     return [s3_client(first), s3_client(second)]
 
 
@@ -34,7 +34,7 @@ def _check(clients: list[Any], bucket: str, tally: Tally, versions: Versions) ->
 
 @pytest.mark.parametrize("behind", [STORE, "weed"])
 def test_two_proxies_at_once(launcher: Launcher, behind: str, request: pytest.FixtureRequest, bucket_name: str) -> None:
-    clients = _proxies(launcher, request.getfixturevalue(behind))
+    clients = _proxies(launcher, request.getfixturevalue(behind), bucket_name)
     clients[0].create_bucket(Bucket=bucket_name)
 
     tally, versions = race(clients, bucket_name, _KEYS, seconds=2)
@@ -48,7 +48,7 @@ def test_two_proxies_at_once(launcher: Launcher, behind: str, request: pytest.Fi
 def test_two_proxies_at_once_for_a_minute(
     launcher: Launcher, behind: str, request: pytest.FixtureRequest, bucket_name: str
 ) -> None:
-    clients = _proxies(launcher, request.getfixturevalue(behind))
+    clients = _proxies(launcher, request.getfixturevalue(behind), bucket_name)
     clients[0].create_bucket(Bucket=bucket_name)
 
     tally, versions = race(clients, bucket_name, _KEYS, seconds=60)

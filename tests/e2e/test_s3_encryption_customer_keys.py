@@ -16,7 +16,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from tests.support.command_line import Tool
-from tests.support.servers import Launcher, Server, s3_client
+from tests.support.servers import Launcher, Server, own_state, s3_client
 
 _MIB = 1024 * 1024
 _KEY = b"customer-key-0123456789-abcdefgh"
@@ -366,8 +366,8 @@ def test_conditions_and_deletions_need_no_key(client: Any, bucket: str) -> None:
 def test_a_key_over_plain_http_is_refused_unless_it_is_allowed(
     launcher: Launcher, store: Server, certificates: tuple[Path, Path, Path], bucket_name: str
 ) -> None:
-    plain = launcher.proxy(store)
-    secure = launcher.proxy(store, plain.data, tls=certificates)
+    plain = launcher.proxy(store, extra=own_state(bucket_name))
+    secure = launcher.proxy(store, plain.data, extra=own_state(bucket_name), tls=certificates)
     client, safe = s3_client(plain), s3_client(secure)
     client.create_bucket(Bucket=bucket_name)
     where = {"Bucket": bucket_name, "Key": "k"}

@@ -84,6 +84,11 @@ class Server:
         return self.log.read_text(errors="replace") if self.log else ""
 
 
+def own_state(name: str) -> str:
+    """Return the settings of a proxy that has keys of its own on a store that other tests' proxies use as well."""
+    return f'[state]\nprefix = "{name}/"\n'
+
+
 @dataclass(slots=True)
 class Launcher:
     """Starts servers and ends what it started."""
