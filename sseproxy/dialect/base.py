@@ -210,6 +210,7 @@ class ListedEntry:
     appendable: bool  # OSS listings name the type; other listings cannot tell: False
     size: int
     etag: str  # without quotes
+    link: bool = False  # a symbolic link, which has no bytes of its own; OSS again
     checksum: Checksum | None = None
     last_modified: str = ""  # as the backend wrote it
     position: int = 0  # which element of the document this is

@@ -19,7 +19,7 @@ _OBJECTS = frozenset({"Contents", "Version"})
 _LISTINGS = frozenset({"ListBucketResult", "ListVersionsResult"})
 _CHECKSUMS = frozenset({"ChecksumAlgorithm", "ChecksumType"})
 _CHANGEABLE = frozenset({"Size", "ETag"}) | _CHECKSUMS
-_APPENDABLE = "Appendable"
+_APPENDABLE, _LINK = "Appendable", "Symlink"
 _QUOTES = {'"': "&quot;"}
 _NEXT_BUCKETS = (("ContinuationToken", "continuation-token"), ("NextMarker", "marker"))  # S3's way and OSS's
 
@@ -42,6 +42,7 @@ def parse_listing(document: bytes) -> list[ListedEntry]:
                 stored_etag=etag,
                 stored_size=size,
                 appendable=texts.get("Type") == _APPENDABLE,
+                link=texts.get("Type") == _LINK,
                 size=size,
                 etag=etag,
                 last_modified=texts.get("LastModified", ""),

@@ -1,11 +1,12 @@
-"""What listings show of a sealed object, and telling it to the cache when an object was written."""
+"""What listings show of a sealed object: from its footer, by arithmetic, and told to the cache when it was written."""
 
-from sseproxy.format import Attributes, stored_size
+from sseproxy.dialect.base import ListedEntry
+from sseproxy.format import Attributes, plaintext_size, stored_size
 from sseproxy.format.cached_entry import EntryIdentity, ShownEntry
 from sseproxy.model import Layout, ObjectRef
 from sseproxy.operations.answers import shown_checksum
 from sseproxy.operations.context import Services
-from sseproxy.operations.etags import client_etag
+from sseproxy.operations.etags import client_etag, opaque_etag
 
 
 def shown_entry(attributes: Attributes, backend_etag: str, *, opaque: bool = False) -> ShownEntry:
@@ -16,6 +17,20 @@ def shown_entry(attributes: Attributes, backend_etag: str, *, opaque: bool = Fal
     checksum = shown_checksum(attributes)
     kind = None if checksum is None else (checksum.algorithm, checksum.type)
     return ShownEntry(attributes.plaintext_size, client_etag(None if opaque else attributes, backend_etag), kind)
+
+
+def computed_entry(entry: ListedEntry) -> ShownEntry | None:
+    """Return what is shown of a sealed object in a bucket whose ETags are opaque, from the storage's entry alone.
+
+    The stored size depends on the plaintext size alone, whatever parts, cipher, checksums or metadata an object has
+    (docs/format.md, "Stored size"), and an opaque ETag on the storage's alone ("ETag"). None where that does not hold:
+    an object that grew by appending is as long as its blocks, a link has no bytes, a size that no sealed object has is
+    that of no sealed object, and a storage may list no ETags. No checksum is shown: only the footer knows it.
+    """
+    if entry.appendable or entry.link or not entry.stored_etag:
+        return None
+    size = plaintext_size(entry.stored_size)
+    return None if size is None else ShownEntry(size, opaque_etag(entry.stored_etag))
 
 
 async def remember(

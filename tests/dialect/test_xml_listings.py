@@ -46,6 +46,23 @@ def test_versions_are_read_without_delete_markers_and_with_decoded_keys() -> Non
     assert (second.key, second.version_id, second.appendable, second.position) == ("\udcff", "null", False, 1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("Normal", (False, False)),
+        ("Multipart", (False, False)),
+        ("Appendable", (True, False)),
+        ("Symlink", (False, True)),
+    ],
+)
+def test_the_type_tells_appendable_objects_and_links(kind: str, told: tuple[bool, bool]) -> None:
+    (entry,) = OSS.xml.parse_listing(
+        f"<ListBucketResult><Contents><Key>k</Key><Type>{kind}</Type><Size>1</Size></Contents></ListBucketResult>".encode()
+    )
+
+    assert (entry.appendable, entry.link) == told
+
+
 def test_only_sizes_etags_and_checksums_change() -> None:
     entries = S3.xml.parse_listing(S3_PAGE.encode())
     entries[0].size, entries[0].etag = 5, "0a1b"
