@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 from aiohttp import web
 
+from sseproxy.bootstrap.binding import bind_all, cannot_listen
 from sseproxy.bootstrap.failures import StartFailed
-from sseproxy.settings import Listen, split_address
+from sseproxy.settings import Listen
 from sseproxy.telemetry.logs import EventLogger
 
 _BACKLOG = 1024
@@ -20,27 +21,35 @@ _FLUSH_S = 2.0  # what clients have to take the last bytes of their answers
 
 @asynccontextmanager
 async def listening(
-    server: web.Server, address: str, *, tls: ssl.SSLContext | None = None, drain_timeout_s: float
+    server: web.Server,
+    address: str,
+    *,
+    tls: ssl.SSLContext | None = None,
+    drain_timeout_s: float,
+    shared: bool = False,
 ) -> AsyncGenerator[str, None]:
     """Serve on `address` and yield the URL; at the end stop accepting and let requests go on for the given time.
 
-    Raises `StartFailed` where the address cannot be had.
+    `shared`: other processes of this user listen there as well. Raises `StartFailed` where the address cannot be had.
     """
-    host, port = split_address(address)
+    sockets = bind_all(address, shared=shared)
+    url = _url(sockets[0].getsockname(), secure=tls is not None)
+    loop = asyncio.get_running_loop()
     try:
-        listener = await asyncio.get_running_loop().create_server(server, host, port, ssl=tls, backlog=_BACKLOG)
+        listeners = [await loop.create_server(server, sock=one, ssl=tls, backlog=_BACKLOG) for one in sockets]
     except OSError as cause:
-        reason = cause.strerror or str(cause)
-        raise StartFailed(f"cannot listen on {address}: {reason}; choose another address or free this one") from cause
+        raise cannot_listen(address, cause) from cause
     try:
-        yield _url(listener.sockets[0].getsockname(), secure=tls is not None)
+        yield url
     finally:
-        listener.close()
+        for listener in listeners:
+            listener.close()
         server.pre_shutdown()
         await server.shutdown(drain_timeout_s)
         with suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_S):
-                await listener.wait_closed()
+                for listener in listeners:
+                    await listener.wait_closed()
 
 
 def _url(name: tuple[str, int], *, secure: bool) -> str:
