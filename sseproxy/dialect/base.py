@@ -201,7 +201,7 @@ class AttributesView:
 
 @dataclass(slots=True, kw_only=True)
 class ListedEntry:
-    """An object in a backend's listing. Setting `size`, `etag` and `checksum` changes what `render_listing` shows."""
+    """An object in a backend's listing. What `render_listing` shows follows `size`, `etag`, `checksum` and `is_gone`."""
 
     key: str  # decoded
     version_id: str | None
@@ -215,6 +215,8 @@ class ListedEntry:
     last_modified: str = ""  # as the backend wrote it
     position: int = 0  # which element of the document this is
     places: tuple[tuple[str, int, int], ...] = ()  # tag, start and end of what `render_listing` changes
+    place: tuple[int, int] = (0, 0)  # start and end of the whole
+    is_gone: bool = False  # it is not there any more, and left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

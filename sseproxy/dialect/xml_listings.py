@@ -48,6 +48,7 @@ def parse_listing(document: bytes) -> list[ListedEntry]:
                 last_modified=texts.get("LastModified", ""),
                 position=position,
                 places=tuple(listed.places),
+                place=listed.place,
             )
         )
     return entries
@@ -56,12 +57,21 @@ def parse_listing(document: bytes) -> list[ListedEntry]:
 def render_listing(manner: Manner, document: bytes, entries: Sequence[ListedEntry]) -> bytes:
     """Return the listing with the sizes, ETags and checksums of the entries that `parse_listing` gave for it.
 
-    The storage's checksums go, because they are of stored bytes.
+    The storage's checksums go, because they are of stored bytes, and entries that are gone, which are not counted.
     """
-    return replaced(document, (edit for entry in entries for edit in _edits(manner, entry)))
+    edits = [edit for entry in entries for edit in _edits(manner, entry)]
+    gone = sum(entry.is_gone for entry in entries)
+    counted = _scanned(document).count_place if gone else None
+    if counted is not None:
+        count, start, end = counted
+        edits.append((start, end, f"<KeyCount>{max(count - gone, 0)}</KeyCount>".encode()))
+    return replaced(document, edits)
 
 
 def _edits(manner: Manner, entry: ListedEntry) -> Iterator[tuple[int, int, bytes]]:
+    if entry.is_gone:
+        yield *entry.place, b""
+        return
     for tag, start, end in entry.places:
         name = local_name(tag)
         if name == "Size":
@@ -111,6 +121,7 @@ def bucket_names(document: bytes) -> tuple[list[str], str | None]:
 class _Listed:
     texts: dict[str, str] = field(default_factory=dict)
     places: list[tuple[str, int, int]] = field(default_factory=list)
+    place: tuple[int, int] = (0, 0)
 
 
 class _Objects(Scanner):
@@ -121,8 +132,10 @@ class _Objects(Scanner):
         self.root = ""
         self.head: dict[str, str] = {}
         self.objects: list[_Listed] = []
+        self.count_place: tuple[int, int, int] | None = None  # of KeyCount: its number, start and end
         self._listed: _Listed | None = None
         self._began = 0
+        self._began_outside = 0
 
     def key(self, listed: _Listed) -> str:
         """Return an object's key, decoded where the listing says that keys are encoded.
@@ -137,9 +150,11 @@ class _Objects(Scanner):
         if depth == 3:
             if self._listed is not None and local_name(tag) in _CHANGEABLE:
                 self._began = self.position
-        elif depth == 2 and local_name(tag) in _OBJECTS:
-            self._listed = _Listed()
-            self.objects.append(self._listed)
+        elif depth == 2:
+            self._began_outside = self.position
+            if local_name(tag) in _OBJECTS:
+                self._listed = _Listed()
+                self.objects.append(self._listed)
         elif depth == 1:
             self.root = local_name(tag)
 
@@ -150,7 +165,11 @@ class _Objects(Scanner):
             if name in _CHANGEABLE:
                 self._listed.places.append((tag, self._began, self.end_position(text)))
         elif depth == 2:
-            self._listed = None
+            if self._listed is not None:
+                self._listed.place = (self._began_outside, self.end_of_tag(self.position))
+                self._listed = None
+            elif tag == "KeyCount":
+                self.count_place = (whole_number(text), self._began_outside, self.end_position(text))
             self.head[local_name(tag)] = text
 
 

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from http import HTTPStatus
 
 from sseproxy.dialect.base import ListedEntry
-from sseproxy.errors import SseProxyError
+from sseproxy.errors import SseProxyError, UpstreamAnswered
 from sseproxy.exchange import Request, Response
 from sseproxy.format import plaintext_size
 from sseproxy.format.cached_entry import EntryIdentity, ShownEntry
@@ -75,6 +76,9 @@ async def _look_up(
             async with services.look_ups:
                 subject = await glance(services, address)
         except SseProxyError as error:
+            if isinstance(error, UpstreamAnswered) and error.status == HTTPStatus.NOT_FOUND:
+                entry.is_gone = True  # deleted since it was listed
+                continue
             services.observer.event("entry_not_opened", bucket=bucket, key=entry.key, error=type(error).__name__)
             entry.size = plaintext_size(entry.stored_size) or 0
             entry.etag = opaque_etag(entry.stored_etag)

@@ -63,6 +63,17 @@ def test_the_type_tells_appendable_objects_and_links(kind: str, told: tuple[bool
     assert (entry.appendable, entry.link) == told
 
 
+def test_an_entry_that_is_gone_is_left_out_and_not_counted() -> None:
+    entries = S3.xml.parse_listing(S3_PAGE.encode())
+    entries[0].is_gone = True
+
+    document = S3.xml.render_listing(S3_PAGE.encode(), entries).decode()
+
+    begin, end = S3_PAGE.index("<Contents>"), S3_PAGE.index("</Contents>") + len("</Contents>")
+    rest = (S3_PAGE[:begin] + S3_PAGE[end:]).replace("<KeyCount>2<", "<KeyCount>1<").replace("<ETag/>", "<ETag></ETag>")
+    assert document.replace('<ETag>""</ETag>', "<ETag></ETag>").replace("&quot;&quot;", "") == rest
+
+
 def test_only_sizes_etags_and_checksums_change() -> None:
     entries = S3.xml.parse_listing(S3_PAGE.encode())
     entries[0].size, entries[0].etag = 5, "0a1b"

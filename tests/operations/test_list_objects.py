@@ -66,6 +66,25 @@ async def test_no_listing_fails_for_one_object(world: World) -> None:
     assert "entry_not_opened" in world.observer.events
 
 
+@pytest.mark.parametrize("query", ["", "?list-type=2", "?versions"])
+async def test_an_object_that_was_deleted_since_it_was_listed_is_left_out(world: World, query: str) -> None:
+    for key in ("a", "b", "c"):
+        await world.put(key, b"x")
+    before = (await world.do("GET", f"/bucket{query}")).body.decode()
+    world = world.other_process()
+
+    async def delete(sent: Sent) -> None:
+        if sent.method == "HEAD":
+            world.journal.before = None
+            await read(await handle(world.services, make_request("DELETE", "/bucket/b")))
+
+    world.journal.before = delete
+    document = (await world.do("GET", f"/bucket{query}")).body.decode()
+
+    assert re.findall("<Key>(.*?)</Key>", document) == ["a", "c"]
+    assert re.findall("<KeyCount>(.*?)</KeyCount>", document) == ["2"] * ("KeyCount" in before)
+
+
 async def test_a_key_that_is_away_costs_the_etag_and_not_the_listing(world: World) -> None:
     await world.put("k", b"x" * 10)
 
