@@ -82,6 +82,9 @@ class Listen(Section):
 
     address: Address = Field(default="127.0.0.1:9000", description="HOST:PORT of the data port")
     admin_address: Address = Field(default="127.0.0.1:9001", description="HOST:PORT of health, readiness and metrics")
+    workers: int = Field(
+        default=1, ge=1, le=256, description="processes that serve the data port; one uses one processor core, mostly"
+    )
     tls_cert: Path | None = Field(default=None, description="PEM certificate chain; with it the data port speaks HTTPS")
     tls_key: Path | None = Field(default=None, description="PEM private key of tls_cert")
     tls_minimum: Literal["1.2", "1.3"] = Field(default="1.2", description="least version of TLS that clients may speak")

@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,6 +29,7 @@ from sseproxy.dialect import DIALECTS, configured_dialect
 from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable, UpstreamUnavailable
 from sseproxy.operations.audited_keyring import AuditedKeyring
 from sseproxy.operations.bucket_defaults import BucketDefaults
+from sseproxy.operations.bucket_states import BucketStates
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
 from sseproxy.operations.kek_records import StateKekRecords
@@ -36,11 +37,13 @@ from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import rule_for
-from sseproxy.server.admin import create_admin_server
+from sseproxy.server.admin import Reports, create_admin_server
 from sseproxy.server.app import create_server
 from sseproxy.server.gateway import Backing
-from sseproxy.server.readiness import Readiness
+from sseproxy.server.readiness import ProcessReports, Readiness
 from sseproxy.settings import Settings
+
+Admin = Callable[[Reports], AbstractAsyncContextManager[str]]  # reports while it is open, and says where
 
 _ADMIN_DRAIN_S = 1.0
 
@@ -55,12 +58,12 @@ class Addresses:
 
 @asynccontextmanager
 async def running_proxy(
-    settings: Settings, telemetry: Telemetry, *, dialects: Collection[str] = ()
+    settings: Settings, telemetry: Telemetry, *, dialects: Collection[str] = (), admin: Admin | None = None
 ) -> AsyncGenerator[Addresses, None]:
     """Run the proxy while the context is open; leaving it drains.
 
-    `dialects`: those that are served, by default only the store's. Raises `StartFailed`, `ConfigurationError` or
-    `StateRejected` where it cannot start.
+    `dialects`: those that are served, by default only the store's. `admin`: where this process reports, by default on
+    the admin port. Raises `StartFailed`, `ConfigurationError` or `StateRejected` where it cannot start.
     """
     clock = SystemClock()
     tls = tls_context(settings.listen)
@@ -72,10 +75,8 @@ async def running_proxy(
         state = build_state(settings, upstreams, kms)
         await _open_state(state, settings)
         readiness = Readiness({"storage": lambda: state.ensure_bucket(create=False), "keys": kms.healthy}, clock)
-        admin = create_admin_server(readiness, telemetry.metrics.render)
-        admin_url = await stack.enter_async_context(
-            listening(admin, settings.listen.admin_address, drain_timeout_s=_ADMIN_DRAIN_S)
-        )
+        reports = ProcessReports(readiness, telemetry.metrics.render)
+        admin_url = await stack.enter_async_context((admin or _admin_port(settings))(reports))
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
         adapters = Adapters(
             upstreams=upstreams,
@@ -89,12 +90,28 @@ async def running_proxy(
         services = build_services(settings, adapters)
         data = create_server(_backing(settings, adapters, services))
         data_url = await stack.enter_async_context(
-            listening(data, settings.listen.address, tls=tls, drain_timeout_s=settings.limits.drain_timeout)
+            listening(
+                data,
+                settings.listen.address,
+                tls=tls,
+                drain_timeout_s=settings.limits.drain_timeout,
+                shared=settings.listen.workers > 1,
+            )
         )
         stack.enter_context(reloading(tls, settings.listen, telemetry.logger))
         await stack.enter_async_context(maintained(kms, telemetry.observer, _keyring_of(services).rewrap_keks))
         stack.callback(readiness.drain)
+        telemetry.observer.count("workers")
         yield Addresses(data=data_url, admin=admin_url)
+
+
+def _admin_port(settings: Settings) -> Admin:
+    """Return what reports on the admin port."""
+
+    def serve(reports: Reports) -> AbstractAsyncContextManager[str]:
+        return listening(create_admin_server(reports), settings.listen.admin_address, drain_timeout_s=_ADMIN_DRAIN_S)
+
+    return serve
 
 
 def _keyring_of(services: Mapping[str, Services]) -> Keyring:
@@ -148,6 +165,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
     look_ups = asyncio.Semaphore(settings.limits.lookups)
     client_keys = load_client_keys(settings.encryption.client_key_files)
     defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
+    states = BucketStates(state, clock, settings.encryption.bucket_settings_lifetime, observer)
     return {
         name: Services(
             dialect=configured_dialect(DIALECTS[name], settings.encryption),
@@ -155,6 +173,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
             state=state,
             keyring=keyring,
             bucket_defaults=defaults,
+            bucket_states=states,
             encryption=settings.encryption,
             limits=settings.limits,
             state_settings=settings.state,

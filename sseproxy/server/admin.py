@@ -1,20 +1,36 @@
 """The admin port: /healthz, /readyz and /metrics, on an address that clients do not reach."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol
 
 from aiohttp import web
 
-from sseproxy.server.readiness import Readiness
-
 _LONGEST_LINE = 8 * 1024
+_TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus'
 
 
-def create_admin_server(readiness: Readiness, render_metrics: Callable[[], tuple[bytes, str]]) -> web.Server:
-    """Return the admin server. `render_metrics` gives a document and its content type.
+class Reports(Protocol):
+    """What the admin port tells."""
 
-    /healthz answers 200 as long as the event loop turns: restart the process when it does not. /readyz answers 503
-    with the reasons while requests should go elsewhere.
+    async def is_healthy(self) -> bool:
+        """Whether there is no reason to start the program again."""
+        ...
+
+    async def problems(self) -> Mapping[str, str]:
+        """Return what keeps the program from being ready, by name; empty when it is ready."""
+        ...
+
+    async def metrics(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        ...
+
+
+def create_admin_server(reports: Reports) -> web.Server:
+    """Return the admin server.
+
+    /healthz answers 200 as long as the event loop turns, of every worker where there are several: restart the program
+    when it does not. /readyz answers 503 with the reasons while requests should go elsewhere.
     """
 
     async def handle(request: web.BaseRequest) -> web.Response:
@@ -22,14 +38,14 @@ def create_admin_server(readiness: Readiness, render_metrics: Callable[[], tuple
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         match request.path:
             case "/healthz":
-                return web.Response(text="ok\n")
+                healthy = await reports.is_healthy()
+                return web.Response(text="ok\n") if healthy else web.Response(text="a worker hangs\n", status=503)
             case "/readyz":
-                problems = await readiness.problems()
+                problems = await reports.problems()
                 document = json.dumps({"ready": not problems, "problems": dict(problems)}) + "\n"
                 return web.Response(text=document, status=503 if problems else 200, content_type="application/json")
             case "/metrics":
-                body, content_type = render_metrics()
-                return web.Response(body=body, headers={"Content-Type": content_type})
+                return web.Response(body=await reports.metrics(), headers={"Content-Type": _TEXT_FORMAT})
             case _:
                 return web.Response(status=404, text="not found; there are /healthz, /readyz and /metrics\n")
 

@@ -56,3 +56,23 @@ class Readiness:
         except TimeoutError:
             return f"no answer within {self._probe_timeout_s:g} s"
         return None
+
+
+class ProcessReports:
+    """What the admin port tells of this process: `Reports` of `server.admin`. `render` gives its metrics."""
+
+    def __init__(self, readiness: Readiness, render: Callable[[], bytes]) -> None:
+        self._readiness = readiness
+        self._render = render
+
+    async def is_healthy(self) -> bool:
+        """Say yes: the event loop turns, or nobody would be answered."""
+        return True
+
+    async def problems(self) -> Mapping[str, str]:
+        """Return what keeps this process from being ready, by the probe's name."""
+        return await self._readiness.problems()
+
+    async def metrics(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return self._render()

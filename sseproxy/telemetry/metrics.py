@@ -14,10 +14,9 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-_PREFIX = "sseproxy_"
+PREFIX = "sseproxy_"
 
 
 class Kind(Enum):
@@ -45,6 +44,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         ),
         "in_flight": Metric(Kind.GAUGE, "Requests in progress"),
         "requests_refused_total": Metric(Kind.COUNTER, "Requests turned away before they were served", ("reason",)),
+        "workers": Metric(Kind.GAUGE, "Processes that serve"),
+        "worker_restarts_total": Metric(Kind.COUNTER, "Workers that ended and were started again"),
         "bytes_in_total": Metric(Kind.COUNTER, "Bytes of bodies received from clients", ("dialect",)),
         "bytes_out_total": Metric(Kind.COUNTER, "Bytes of bodies sent to clients", ("dialect",)),
         "upstream_requests_total": Metric(Kind.COUNTER, "Requests to the storage", ("method", "status")),
@@ -104,14 +105,14 @@ class PrometheusMetrics:
 
     def value(self, name: str, /, **labels: str) -> float:
         """Return the present value of a counter or gauge, 0 where nothing was counted yet."""
-        sample = _PREFIX + name
+        sample = PREFIX + name
         if isinstance(self._instruments[name], Counter):
             sample = sample.removesuffix("_total") + "_total"
         return self._registry.get_sample_value(sample, labels) or 0.0
 
-    def render(self) -> tuple[bytes, str]:
-        """Return all metrics in Prometheus' text format, and its content type."""
-        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format, version 0.0.4."""
+        return generate_latest(self._registry)
 
     def _find(self, name: str, labels: Mapping[str, str]) -> Counter | Gauge | Histogram | None:
         metric = METRICS.get(name)
@@ -126,7 +127,7 @@ class PrometheusMetrics:
 
 
 def _build(name: str, metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
-    full_name = _PREFIX + name
+    full_name = PREFIX + name
     match metric.kind:
         case Kind.COUNTER:
             return Counter(full_name, metric.help, metric.labels, registry=registry)

@@ -9,7 +9,7 @@ from aiohttp.test_utils import RawTestServer
 
 from sseproxy.errors import UpstreamUnavailable
 from sseproxy.server.admin import create_admin_server
-from sseproxy.server.readiness import Readiness
+from sseproxy.server.readiness import ProcessReports, Readiness
 
 
 class FakeClock:
@@ -40,7 +40,7 @@ def readiness(storage: Away) -> Readiness:
 
 @pytest.fixture
 async def client(readiness: Readiness) -> AsyncIterator[aiohttp.ClientSession]:
-    server = create_admin_server(readiness, lambda: (b"metric 1\n", "text/plain; version=0.0.4"))
+    server = create_admin_server(ProcessReports(readiness, lambda: b"metric 1\n"))
     async with (
         RawTestServer(server.request_handler) as running,
         aiohttp.ClientSession(running.make_url("/")) as session,
@@ -81,7 +81,7 @@ async def test_a_draining_process_says_so(client: aiohttp.ClientSession, readine
 async def test_metrics_are_given_with_their_content_type(client: aiohttp.ClientSession) -> None:
     async with client.get("/metrics") as answer:
         assert (answer.status, await answer.read()) == (200, b"metric 1\n")
-        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4"
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/metricsx", "/healthz/..", "/bucket/key"])
@@ -93,3 +93,24 @@ async def test_nothing_else_is_there(client: aiohttp.ClientSession, path: str) -
 async def test_only_reading_is_allowed(client: aiohttp.ClientSession) -> None:
     async with client.post("/healthz", data=b"x") as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+async def test_a_program_that_hangs_somewhere_is_not_healthy() -> None:
+    class Hanging:
+        async def is_healthy(self) -> bool:
+            return False
+
+        async def problems(self) -> dict[str, str]:
+            return {}
+
+        async def metrics(self) -> bytes:
+            return b""
+
+    server = create_admin_server(Hanging())
+    async with (
+        RawTestServer(server.request_handler) as running,
+        aiohttp.ClientSession(running.make_url("/")) as session,
+        session.get("/healthz") as answer,
+    ):
+        assert (answer.status, await answer.text()) == (503, "a worker hangs\n")
+    await server.shutdown()
