@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sseproxy.errors import KeyServiceUnavailable
-from sseproxy.kms.single_flight import SingleFlight
 from sseproxy.ports import Clock
+from sseproxy.single_flight import SingleFlight
 
 _EARLY = timedelta(minutes=5)  # before their end lent credentials are asked for anew
 _NEXT_TRY = timedelta(seconds=30)  # after that failed, while the old ones are still good

@@ -13,9 +13,9 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from sseproxy.errors import KeyAccessRefused, KeyServiceBusy, KeyServiceError, KeyServiceUnavailable
 from sseproxy.kms.breaker import Breaker
-from sseproxy.kms.single_flight import SingleFlight
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
 from sseproxy.ports import Clock, Kms, Observer
+from sseproxy.single_flight import SingleFlight
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable
 from sseproxy.kms.files import read_token
 from sseproxy.kms.http import Document, Http, HttpAnswer
-from sseproxy.kms.single_flight import SingleFlight
 from sseproxy.ports import Clock
 from sseproxy.settings_remote_kms import VaultKmsSettings
+from sseproxy.single_flight import SingleFlight
 
 _FILE_LOOKED_AT_S = 30.0
 _NEXT_TRY_S = 10.0  # after a renewal that failed, while the token is still good

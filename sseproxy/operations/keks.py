@@ -16,9 +16,9 @@ from sseproxy.format.kek import Kek
 from sseproxy.model import WrappedKey
 from sseproxy.operations.kek_records import KekRecords, Seat, WrappedKek
 from sseproxy.operations.kept_keys import KeptValues
-from sseproxy.operations.single_flight import SingleFlight
 from sseproxy.ports import Clock, Kms, Observer
 from sseproxy.settings import CacheSettings
+from sseproxy.single_flight import SingleFlight
 
 _MOST_SEATS = 10_000  # whose present KEK is remembered
 

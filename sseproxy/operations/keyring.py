@@ -49,10 +49,10 @@ from sseproxy.operations.counted_kms import CountedKms
 from sseproxy.operations.kek_records import Seat
 from sseproxy.operations.keks import Keks
 from sseproxy.operations.kept_keys import KeptValues, wrap_digest
-from sseproxy.operations.single_flight import SingleFlight
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS, EncryptionDecision, EncryptionRule
 from sseproxy.ports import Clock, Grants, Kms, Observer
 from sseproxy.settings import CacheSettings
+from sseproxy.single_flight import SingleFlight
 
 _STRENGTH = {Binding.NONE: 0, Binding.KEY: 1, Binding.BUCKET_KEY: 2}
 _MOST_DESCRIPTIONS = 1000  # of CMKs, by id or alias

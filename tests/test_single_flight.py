@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sseproxy.kms.single_flight import SingleFlight
+from sseproxy.single_flight import SingleFlight
 
 
 class Work:

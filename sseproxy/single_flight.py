@@ -1,4 +1,4 @@
-"""One piece of work for all that wait for its result."""
+"""One piece of work for all that wait for it: no storm of equal questions, no storm of logins."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,16 +17,14 @@ class SingleFlight(Generic[K, V]):
     async def run(self, name: K, work: Callable[[], Awaitable[V]]) -> V:
         """Return or raise what `work` does, or what the work does that runs under this name already.
 
-        Where whoever runs it is cancelled, the next one runs it again.
+        Where whoever runs it is cancelled, somebody who waits takes the work over.
         """
-        while True:
-            running = self._running.get(name)
-            if running is None:
-                return await self._lead(name, work)
+        while (running := self._running.get(name)) is not None:
             try:
                 return await asyncio.shield(running)
             except _Abandoned:
                 continue
+        return await self._lead(name, work)
 
     async def _lead(self, name: K, work: Callable[[], Awaitable[V]]) -> V:
         outcome: asyncio.Future[V] = asyncio.get_running_loop().create_future()
@@ -45,4 +43,4 @@ class SingleFlight(Generic[K, V]):
 
 
 class _Abandoned(Exception):
-    """The request that was at work for others as well has gone."""
+    """Whoever did the work for others as well was cancelled."""
