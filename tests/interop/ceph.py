@@ -1,13 +1,25 @@
 """Ceph's object gateway on one host: one monitor, one OSD whose store is memory, and `radosgw`, on loopback alone."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 from uuid import uuid4
 
-from tests.support.servers import ACCESS_KEY, SECRET_KEY, Launcher, Server, free_ports, wait_for_answer
+from tests.support.servers import (
+    ACCESS_KEY,
+    SECRET_KEY,
+    Launcher,
+    Server,
+    StartFailed,
+    free_ports,
+    pause,
+    wait_for_answer,
+)
 
 PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "ceph-authtool", "radosgw", "radosgw-admin")
+
+_TRIES = 5
 
 _SETTINGS = """\
 [global]
@@ -93,7 +105,21 @@ class _Cluster:
         self.run("ceph", "osd", "new", identity, "0")
         self.run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", identity)
         self.run("ceph", "osd", "crush", "add", "osd.0", "1", "root=default")
-        self.daemon("ceph-osd", "-i", "0")
+        for _ in range(_TRIES):
+            if self._is_up(self.daemon("ceph-osd", "-i", "0")):
+                return
+        raise StartFailed((self._directory / "osd.0.log").read_text(errors="replace")[-2000:])
+
+    def _is_up(self, osd: Server) -> bool:
+        """Wait until the monitor knows the OSD; tell whether it does.
+
+        One that asks the monitor before it knows the cluster's id is told `wrong fsid`, and ends.
+        """
+        while osd.process.poll() is None:
+            if json.loads(self.run("ceph", "osd", "stat", "-f", "json"))["num_up_osds"]:
+                return True
+            pause()
+        return False
 
     def run(self, *command: str) -> str:
         """Run a command to its end, and return what it prints."""
