@@ -157,7 +157,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
         observer=observer,
         grants=build_grants(settings.clients, adapters.kms),
     )
-    auditor = build_auditor(settings.audit, clock, observer)
+    auditor = build_auditor(settings.audit, clock, adapters.telemetry)
     if auditor is not None:
         keyring = AuditedKeyring(keyring, auditor)
     secret = partial(state.derive, "listing-entries")

@@ -4,7 +4,7 @@ What is done is told by the bucket itself: a sealed object is not touched, so a 
 write replaces exactly the state that was read, where the storage can do that (`guarding`).
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
@@ -15,13 +15,14 @@ from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, find, kind
 from sseproxy.bulk.guarding import Guard, find_guard, keeps_versions
 from sseproxy.bulk.job import Pass, SimpleJob
 from sseproxy.bulk.outcome import Outcome, Tally
-from sseproxy.errors import ConfigurationError, UpstreamAnswered
-from sseproxy.model import EtagMode
+from sseproxy.errors import ConfigurationError, SseProxyError, UpstreamAnswered, UpstreamError
+from sseproxy.format import decode_envelope
+from sseproxy.model import Algorithm, EtagMode, Layout
 from sseproxy.operations.access_lists import acl_headers
 from sseproxy.operations.assertions import Assertions, read_assertions
-from sseproxy.operations.attributes import Found, Overwritten, Unsealed
+from sseproxy.operations.attributes import Found, Opened, Overwritten, Unsealed, open_found
 from sseproxy.operations.body_check import BodyCheck
-from sseproxy.operations.bucket_states import BucketState, read_bucket_state, write_bucket_state
+from sseproxy.operations.bucket_states import BucketState
 from sseproxy.operations.context import Services
 from sseproxy.operations.copy_source import source_body
 from sseproxy.operations.deciding import default_for, own_checksums
@@ -30,6 +31,7 @@ from sseproxy.operations.storing import store
 from sseproxy.operations.storing_parts import PART, store_in_parts
 from sseproxy.operations.system_metadata import is_metadata
 from sseproxy.operations.tags import tagging_of
+from sseproxy.policy.encryption import rule_for
 
 _KEPT = (  # behind the dialect's prefix: what an object says of itself besides its metadata
     "storage-class",
@@ -47,12 +49,16 @@ _CLOCKS_APART = timedelta(minutes=15)  # ours and the storage's
 _MOST_PASSES = 5
 _MIB = 1024 * 1024
 
+_SEALED = "already sealed"
+_OTHER_ETAG = "already sealed (ETag not opaque)"  # or nobody can tell: the object does not open
+_APPENDED = "already sealed (appendable)"
+
 
 class Migration(SimpleJob):
     """Seals plain objects under the bucket's default encryption."""
 
     name = "migrate"
-    uneventful = frozenset({"already sealed", "gone"})
+    uneventful = frozenset({_SEALED, _OTHER_ETAG, _APPENDED, "gone"})
 
     def __init__(self, *, dry_run: bool, nobody_writes: bool) -> None:
         self._dry_run = dry_run
@@ -77,7 +83,7 @@ class Migration(SimpleJob):
         if found is None:
             return Outcome(key=item.key, outcome="gone")
         if services.dialect.envelope_header in found.headers:
-            return Outcome(key=item.key, outcome="already sealed")
+            return Outcome(key=item.key, outcome=await _kind_of_sealed(services, found))
         kind = kind_of(services, found)
         if kind in _NOT_PLAIN:
             problem = None if kind == SYMLINK else _NOT_PLAIN[kind]
@@ -93,14 +99,15 @@ class Migration(SimpleJob):
             return ()
         if scope.prefix:
             return ("The bucket was not marked as sealed: only a part of it was looked at.",)
-        problems = tally.problems
+        problems, words = tally.problems, set(tally.outcomes)
         for _ in range(_MOST_PASSES):
             if problems:
                 return ("The bucket was not marked as sealed: see the problems.",)
             later = await again(_changed_since(tools, scope, began - _CLOCKS_APART))
             problems = later.problems
+            words |= set(later.outcomes)
             if not problems and not any(word.startswith("sealed") for word in later.outcomes):
-                return (await _mark(tools.services, scope.bucket),)
+                return (await _mark(tools.services, scope.bucket, words),)
         return ("The bucket was not marked as sealed: plain objects are still being written past the proxy.",)
 
 
@@ -112,16 +119,45 @@ async def _changed_since(tools: Tools, scope: Scope, moment: datetime) -> AsyncG
                 yield item
 
 
-async def _mark(services: Services, bucket: str) -> str:
+async def _kind_of_sealed(services: Services, found: Found) -> str:
+    """Say what a sealed object has for an ETag, where the bucket's are all to be opaque; opens it only then."""
+    if rule_for(services.encryption, found.address.ref.bucket).etag is not EtagMode.OPAQUE:
+        return _SEALED
+    try:
+        envelope = decode_envelope(found.headers[services.dialect.envelope_header])
+        if envelope.layout is Layout.APPEND:
+            return _APPENDED
+        if envelope.algorithm is Algorithm.CUSTOMER:
+            return _SEALED
+        opened = await open_found(services, found, is_archive_shown=True)
+    except UpstreamError:
+        raise
+    except SseProxyError:  # what is damaged, or whose key is away, is `verify`'s to tell
+        return _OTHER_ETAG
+    is_opaque = isinstance(opened, Opened) and opened.attributes is not None and opened.attributes.md5 is None
+    return _SEALED if is_opaque else _OTHER_ETAG
+
+
+async def _mark(services: Services, bucket: str, words: Collection[str]) -> str:
+    """Record what is true of all objects now; what is recorded already stays. Returns what to tell."""
+    present = await services.bucket_states.read(bucket)
     if await keeps_versions(services, bucket):
+        if present.sealed:
+            return f"The bucket is marked as {present}."
         return (
             "The bucket was not marked as sealed: it keeps versions, and old ones may be plain. Remove those "
             "(a lifecycle rule for noncurrent versions does it)."
         )
-    if await read_bucket_state(services.state, bucket) is BucketState.SEALED:
-        return "The bucket is marked as sealed."
-    await write_bucket_state(services.state, bucket, BucketState.SEALED)
-    return "The bucket is now marked as sealed."
+    is_opaque = rule_for(services.encryption, bucket).etag is EtagMode.OPAQUE and _OTHER_ETAG not in words
+    found = BucketState(
+        sealed=True,
+        opaque_etags=present.opaque_etags or is_opaque,
+        appended=present.appended or _APPENDED in words,
+    )
+    if found == present:
+        return f"The bucket is marked as {present}."
+    await services.bucket_states.put(bucket, found)
+    return f"The bucket is now marked as {found}."
 
 
 async def _sealed(services: Services, found: Found, *, if_match: bool) -> StoredObject:

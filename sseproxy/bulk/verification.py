@@ -11,7 +11,6 @@ from sseproxy.errors import EnvelopeRejected, FooterRejected, FrameRejected, Met
 from sseproxy.format import TAIL, TAIL_READ, Attributes, decode_envelope, open_footer, parse_tail
 from sseproxy.model import Algorithm
 from sseproxy.operations.attributes import Found, Opened, open_found, read_end
-from sseproxy.operations.bucket_states import BucketState, read_bucket_state
 from sseproxy.operations.object_body import object_body
 from sseproxy.policy.encryption import rule_for
 from sseproxy.wire.digests import Digests
@@ -28,8 +27,8 @@ class Verification(SimpleJob):
     async def begin(self, tools: Tools, scope: Scope) -> tuple[str, ...]:
         """Find out what the bucket may hold."""
         services = tools.services
-        marked = await read_bucket_state(services.state, scope.bucket)
-        self._sealed_only = marked is BucketState.SEALED or rule_for(services.encryption, scope.bucket).sealed
+        marked = await services.bucket_states.read(scope.bucket)
+        self._sealed_only = marked.sealed or rule_for(services.encryption, scope.bucket).sealed
         return ()
 
     async def work(self, tools: Tools, scope: Scope, item: Listed) -> Outcome:

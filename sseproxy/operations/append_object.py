@@ -115,6 +115,7 @@ async def append_object(services: Services, request: Request) -> Response:
     headers: CIMultiDict[str] = CIMultiDict()
     if present is None:
         decision = await decide_for(services, request)
+        await _announce(services, address.ref.bucket)
         key, envelope = await services.keyring.draw(decision, address.ref, Layout.APPEND)
         grown = _Grown(key=key, envelope=envelope)
         headers = to_backend(request.headers, services.dialect)
@@ -134,6 +135,16 @@ async def append_object(services: Services, request: Request) -> Response:
     upstream = await _request(services, request, address, grown, headers, seal)
     answer = await _send(services, address, upstream, sealer)
     return _response(services, grown.envelope, known[0], answer)
+
+
+async def _announce(services: Services, bucket: str) -> None:
+    """Record that sizes in the bucket cannot all be told by arithmetic any more, before there is such an object.
+
+    For listings that do not name the type of objects: a store may be reached in a dialect that has none.
+    """
+    state = await services.bucket_states.read(bucket)
+    if state.sealed and not state.appended:
+        await services.bucket_states.put(bucket, replace(state, appended=True))
 
 
 async def _present(services: Services, address: Address) -> tuple[Opened, _Grown] | None:

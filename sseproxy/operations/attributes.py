@@ -34,6 +34,10 @@ from sseproxy.ports import UpstreamRequest, UpstreamResponse
 from sseproxy.wire.byte_ranges import parse_content_range
 from sseproxy.wire.headers import parse_http_date
 
+_UNSEALED = (
+    "The bucket holds sealed objects alone, and this one has no envelope: its metadata was lost (see `sseproxy objects "
+    "repair`), or it was written past the proxy (see `sseproxy buckets mark`)."
+)
 MOST_TRIES = 4  # for an object that is overwritten again and again
 
 T = TypeVar("T")
@@ -85,7 +89,8 @@ class Opened:
     """A sealed object whose key is known and whose footer has been verified.
 
     `attributes` is None only where the object's body cannot be read at all now, because it is archived.
-    `customer_key` is the request's own key, where the object was sealed under one.
+    `customer_key` is the request's own key, where the object was sealed under one. `is_etag_opaque`: the bucket shows
+    nothing else.
     """
 
     found: Found
@@ -93,11 +98,12 @@ class Opened:
     key: DataKey
     attributes: Attributes | None
     customer_key: CustomerKey | None = None
+    is_etag_opaque: bool = False
 
     @property
     def etag(self) -> str:
         """The ETag that clients see; under a customer's key it never needs that key, because listings have none."""
-        if self.envelope.algorithm is Algorithm.CUSTOMER:
+        if self.is_etag_opaque or self.envelope.algorithm is Algorithm.CUSTOMER:
             return opaque_etag(self.found.backend_etag)
         return client_etag(self.attributes, self.found.backend_etag)
 
@@ -186,8 +192,7 @@ async def open_found(
     """
     text = found.headers.get(services.dialect.envelope_header)
     if text is None:
-        if rule_for(services.encryption, found.address.ref.bucket).sealed:
-            raise EnvelopeRejected("This bucket holds sealed objects only, and the object has no envelope.")
+        await _refuse_in_sealed_bucket(services, found.address.ref.bucket)
         if customer_key is not None:
             raise CustomerKeyNotApplicable
         return Unsealed(found=found)
@@ -201,7 +206,24 @@ async def open_found(
             is_shown = is_archive_shown and envelope.layout is not Layout.APPEND  # no arithmetic tells its size
             if not (is_shown and error.code == "InvalidObjectState"):
                 raise
-    return Opened(found=found, envelope=envelope, key=key, attributes=attributes, customer_key=customer_key)
+    has_md5 = attributes is not None and attributes.md5 is not None
+    return Opened(
+        found=found,
+        envelope=envelope,
+        key=key,
+        attributes=attributes,
+        customer_key=customer_key,
+        is_etag_opaque=has_md5 and (await services.bucket_states.for_view(found.address.ref.bucket)).opaque_etags,
+    )
+
+
+async def _refuse_in_sealed_bucket(services: Services, bucket: str) -> None:
+    """Raise `EnvelopeRejected` where an object without an envelope cannot be a client's, by configuration or record.
+
+    A record that cannot be read raises, too: what such an object is could not be told.
+    """
+    if rule_for(services.encryption, bucket).sealed or (await services.bucket_states.get(bucket)).sealed:
+        raise EnvelopeRejected(_UNSEALED)
 
 
 async def _read_footer(services: Services, found: Found, envelope: Envelope, key: DataKey) -> Attributes:

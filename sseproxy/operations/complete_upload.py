@@ -134,10 +134,11 @@ async def _complete(
     parts = [(record.number, record.backend_etag) for record in chosen if not record.kept]
     answer = await _finish(services, address, upload, [*parts, (number, tail_etag)], conditions)
     await remember(services, address.ref, attributes, answer.etag, answer.version_id)
-    if not answer.etag and attributes.md5 is None:  # Ceph RGW leaves the ETag out of this answer
+    is_opaque = attributes.md5 is None or (await services.bucket_states.for_view(address.ref.bucket)).opaque_etags
+    if not answer.etag and is_opaque:  # Ceph RGW leaves the ETag out of this answer
         etag = (await glance(services, address)).etag
     else:
-        etag = client_etag(attributes, answer.etag)
+        etag = client_etag(None if is_opaque else attributes, answer.etag)
     return Completed(envelope=upload.envelope, attributes=attributes, etag=etag, version_id=answer.version_id)
 
 

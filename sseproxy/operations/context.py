@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from sseproxy.dialect.base import Dialect
 from sseproxy.operations.bucket_defaults import BucketDefaults
+from sseproxy.operations.bucket_states import BucketStates
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.state_store import StateStore
@@ -34,6 +35,7 @@ class Services:
     state: StateStore
     keyring: Keyring
     bucket_defaults: BucketDefaults
+    bucket_states: BucketStates
     encryption: EncryptionSettings
     limits: LimitsSettings
     state_settings: StateSettings

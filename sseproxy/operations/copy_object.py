@@ -15,7 +15,17 @@ from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, Layout, Ob
 from sseproxy.operations.acls import canned_acl_of
 from sseproxy.operations.answers import digest_headers, shown_checksum, sse_headers
 from sseproxy.operations.assertions import Assertions, requested_algorithm
-from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, glance, look, pinned, settled
+from sseproxy.operations.attributes import (
+    Opened,
+    Overwritten,
+    Unsealed,
+    glance,
+    head,
+    look,
+    open_found,
+    pinned,
+    settled,
+)
 from sseproxy.operations.backend import Address, address_of, backend_query, refusal
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
@@ -59,9 +69,10 @@ async def copy_object(services: Services, request: Request) -> Response:
 async def _copy(services: Services, request: Request) -> Response:
     dialect = services.dialect
     source, destination = copy_source_of(dialect, request), address_of(request)
-    subject = await look(services, source, source_key_of(services, request))
-    if is_link(dialect, subject.found.headers):
+    found = await head(services, source)
+    if is_link(dialect, found.headers):
         return await pass_on(services, request)  # the link is copied, not what it names
+    subject = await open_found(services, found, source_key_of(services, request), is_archive_shown=True)
     judge_source(services, request, subject)
     onto_itself = source.ref == destination.ref
     if onto_itself:

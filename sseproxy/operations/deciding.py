@@ -8,7 +8,7 @@ from sseproxy.dialect.base import SseRequest
 from sseproxy.dialect.sse_headers import bucket_key_flag, parse_sse
 from sseproxy.exchange import Request
 from sseproxy.format import Envelope
-from sseproxy.model import Algorithm, ChecksumAlgorithm
+from sseproxy.model import Algorithm, ChecksumAlgorithm, EtagMode
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.plan import add_envelope
@@ -37,13 +37,21 @@ async def decide_for(services: Services, request: Request) -> EncryptionDecision
         asked = replace(default or SseRequest(algorithm=rule.default_algorithm), bucket_key=flag)
     decision = decide(asked, default, rule, services.dialect)
     check_algorithm(decision.algorithm, rule)
-    return decision
+    return await _as_the_bucket_shows(services, bucket, decision)
 
 
 async def default_for(services: Services, bucket: str) -> EncryptionDecision:
     """Return how an object is encrypted whose request does not say."""
     rule = rule_for(services.encryption, bucket)
-    return decide(None, await services.bucket_defaults.get(bucket), rule, services.dialect)
+    decision = decide(None, await services.bucket_defaults.get(bucket), rule, services.dialect)
+    return await _as_the_bucket_shows(services, bucket, decision)
+
+
+async def _as_the_bucket_shows(services: Services, bucket: str, decision: EncryptionDecision) -> EncryptionDecision:
+    """Return the decision with an opaque ETag where the bucket has no others, whatever the configuration says now."""
+    if decision.etag_mode is EtagMode.MD5 and (await services.bucket_states.get(bucket)).opaque_etags:
+        return replace(decision, etag_mode=EtagMode.OPAQUE)
+    return decision
 
 
 def requested_encryption(services: Services, request: Request) -> SseRequest | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -13,10 +14,11 @@ from sseproxy.format.cached_entry import EntryIdentity, ShownEntry
 from sseproxy.model import Checksum, ObjectRef
 from sseproxy.operations.attributes import Closed, Opened, glance
 from sseproxy.operations.backend import Address, expect
+from sseproxy.operations.bucket_states import BucketState
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import opaque_etag
 from sseproxy.operations.passthrough import passed_request
-from sseproxy.operations.shown_entries import shown_entry
+from sseproxy.operations.shown_entries import computed_entry, shown_entry
 from sseproxy.policy.forwarding import to_client
 from sseproxy.signing.canonical import encode_key
 from sseproxy.wire.headers import parse_iso_date
@@ -28,24 +30,57 @@ _SETTLED = timedelta(minutes=1)  # so much older than now: a change would give a
 async def list_objects(services: Services, request: Request) -> Response:
     """Serve ListObjects, v1 and v2, and ListObjectVersions.
 
-    Every entry that may be sealed and is not known yet is looked up, `limits.lookups` at a time over all listings. One
-    that cannot be opened is shown with its size by arithmetic and an opaque ETag: a listing never fails for one object.
+    In a sealed bucket with opaque ETags entries are computed. Elsewhere every entry that may be sealed and is not known
+    yet is looked up, `limits.lookups` at a time over all listings. One that cannot be opened is shown with its size by
+    arithmetic and an opaque ETag: a listing never fails for one object. One that is not there any more is left out.
     """
+    bucket = request.bucket or ""
     async with services.upstream.send(await passed_request(services, request)) as response:
         await expect(services, response, 200)
         document = await response.read(_MOST_LISTING)
         headers = to_client(response.headers, services.dialect, sealed=False)
     entries = services.dialect.xml.parse_listing(document)
-    sealed = [entry for entry in entries if entry.appendable or plaintext_size(entry.stored_size) is not None]
-    await _fill(services, request.bucket or "", sealed)
+    state = await services.bucket_states.for_view(bucket)
+    unknown = _computed(services, entries) if _tells_all(services, state) else entries
+    sealed = [entry for entry in unknown if _may_be_sealed(entry, state)]
+    await _fill(services, bucket, sealed, opaque=state.opaque_etags)
     shown = services.dialect.xml.render_listing(document, entries)
     return Response(status=200, headers=headers, body=shown, content_length=len(shown))
 
 
-async def _fill(services: Services, bucket: str, entries: Sequence[ListedEntry]) -> None:
-    """Set what clients are shown of each entry: from the cache, or by a look at the object."""
-    unknown = await _known(services, {_identity(bucket, entry): entry for entry in entries})
-    unknown = await _known(services, {_identity(bucket, entry, dated=True): entry for entry in unknown})
+def _tells_all(services: Services, state: BucketState) -> bool:
+    """Whether the storage's listing tells everything: an object that grew by appending only where it names types."""
+    return state.opaque_etags and (not state.appended or services.dialect.object_type_header is not None)
+
+
+def _computed(services: Services, entries: Sequence[ListedEntry]) -> list[ListedEntry]:
+    """Show what can be computed of the entries, and return the others."""
+    others = []
+    for entry in entries:
+        shown = computed_entry(entry)
+        if shown is None:
+            others.append(entry)
+        else:
+            _show(entry, shown)
+    services.observer.count("listing_entries", len(entries) - len(others), known="computed")
+    return others
+
+
+def _may_be_sealed(entry: ListedEntry, state: BucketState) -> bool:
+    """Whether to look at an object. A link is shown as the storage lists it: it has no bytes of its own."""
+    if entry.link:
+        return False
+    return state.sealed or entry.appendable or plaintext_size(entry.stored_size) is not None
+
+
+async def _fill(services: Services, bucket: str, entries: Sequence[ListedEntry], *, opaque: bool) -> None:
+    """Set what clients are shown of each entry: from the cache, or by a look at the object.
+
+    `opaque`: the bucket shows no other ETags. The cache, which outlives that, keeps what the footers say.
+    """
+    unknown = await _known(services, {_identity(bucket, entry): entry for entry in entries}, opaque=opaque)
+    dated = {_identity(bucket, entry, dated=True): entry for entry in unknown}
+    unknown = await _known(services, dated, opaque=opaque)
     learnt: dict[EntryIdentity, ShownEntry] = {}
     waiting = iter(unknown)
     async with asyncio.TaskGroup() as workers:
@@ -54,7 +89,9 @@ async def _fill(services: Services, bucket: str, entries: Sequence[ListedEntry])
     await services.known_entries.put(learnt)
 
 
-async def _known(services: Services, entries: Mapping[EntryIdentity, ListedEntry]) -> list[ListedEntry]:
+async def _known(
+    services: Services, entries: Mapping[EntryIdentity, ListedEntry], *, opaque: bool
+) -> list[ListedEntry]:
     """Show what is known of the entries, and return the others."""
     found = await services.known_entries.get(list(entries))
     unknown = []
@@ -62,7 +99,7 @@ async def _known(services: Services, entries: Mapping[EntryIdentity, ListedEntry
         if shown is None:
             unknown.append(entry)
         else:
-            _show(entry, shown)
+            _show(entry, replace(shown, etag=opaque_etag(entry.stored_etag)) if opaque else shown)
     return unknown
 
 
@@ -87,9 +124,10 @@ async def _look_up(
         if isinstance(subject, Opened | Closed):
             shown = ShownEntry(subject.size, subject.etag)
             if isinstance(subject, Opened) and subject.attributes is not None:
-                shown = shown_entry(subject.attributes, subject.found.backend_etag)
+                known = shown_entry(subject.attributes, subject.found.backend_etag)
+                shown = replace(known, etag=subject.etag)
                 if same:
-                    learnt[_identity(bucket, entry)] = shown
+                    learnt[_identity(bucket, entry)] = known
             _show(entry, shown)
         elif same and _is_settled(services, entry):
             learnt[_identity(bucket, entry, dated=True)] = ShownEntry(subject.size, subject.etag)

@@ -24,7 +24,7 @@ from sseproxy.errors import ConfigurationError, MalformedXml, StateRejected, Ups
 from sseproxy.exchange import Body
 from sseproxy.format import lp, wrap_context
 from sseproxy.format.derivation import hkdf
-from sseproxy.model import Binding, WrappedKey, name_bytes
+from sseproxy.model import Binding, WrapContext, WrappedKey, name_bytes
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.ports import Kms, Upstream, UpstreamRequest, UpstreamResponse
 from sseproxy.settings import StateSettings
@@ -99,6 +99,19 @@ class StateStore:
         """
         if create or await self._get(_KEY_NAME) is not None:
             await self._state_key()
+
+    async def wrapped_key(self) -> WrappedKey | None:
+        """Return the state bucket's key as it lies there; None where there is none yet. Raises `StateRejected`."""
+        data = await self._get(_KEY_NAME)
+        return None if data is None else _parse_key(data)
+
+    async def rewrap_key(self) -> None:
+        """Wrap the state bucket's key again, under the newest version of the service master key.
+
+        Raises what `open_key` does. The key stays the same one, so that whoever else does this does no harm.
+        """
+        wrapped = await self._kms.wrap(SERVICE_KEY_ALIAS, await self._state_key(), self._key_context)
+        await self._put(_KEY_NAME, msgpack.packb([wrapped.key_id, wrapped.blob]))
 
     async def put(self, key: str, payload: bytes, *, purpose: str, bucket: str) -> None:
         """Write a record about a bucket of the clients'."""
@@ -205,16 +218,19 @@ class StateStore:
         return self._mac_key
 
     async def _load_key(self) -> bytes:
-        context = wrap_context(
-            purpose="state", algorithm="", layout="", binding=Binding.BUCKET_KEY, bucket=self._bucket, key=_KEY_NAME
-        )
         data = await self._get(_KEY_NAME)
         if data is None:
-            wrapped = await self._kms.wrap(SERVICE_KEY_ALIAS, secrets.token_bytes(_MAC), context)
+            wrapped = await self._kms.wrap(SERVICE_KEY_ALIAS, secrets.token_bytes(_MAC), self._key_context)
             await self._put(_KEY_NAME, msgpack.packb([wrapped.key_id, wrapped.blob]), only_if_new=True)
             # Another process may have been faster: what is there now is what everybody uses.
             data = await self._get(_KEY_NAME)
-        return await self._kms.unwrap(_parse_key(data), context)
+        return await self._kms.unwrap(_parse_key(data), self._key_context)
+
+    @property
+    def _key_context(self) -> WrapContext:
+        return wrap_context(
+            purpose="state", algorithm="", layout="", binding=Binding.BUCKET_KEY, bucket=self._bucket, key=_KEY_NAME
+        )
 
     async def derive(self, purpose: str) -> bytes:
         """Return 32 bytes that all proxies on this state bucket derive alike, and that open no record."""

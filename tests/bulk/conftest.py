@@ -68,11 +68,11 @@ def proxy(launcher: Launcher, store: Server) -> Server:
 
 @pytest.fixture
 def place(launcher: Launcher, store: Server, proxy: Server, request: pytest.FixtureRequest) -> Place:
-    """A fresh bucket on a store that speaks S3, with a proxy and the tools."""
+    """A fresh bucket on a store that speaks S3, found by the proxy and the tools: mixed."""
     assert launcher.nonce_log is not None
     bucket = f"b-{zlib.crc32(request.node.nodeid.encode()):08x}"
     made = Place(proxy, store, tool_of(proxy, launcher.nonce_log), bucket)
-    made.through.create_bucket(Bucket=bucket)
+    made.past.create_bucket(Bucket=bucket)
     return made
 
 

@@ -13,6 +13,7 @@ from sseproxy.dialect.base import Dialect
 from sseproxy.exchange import Body, Response
 from sseproxy.format import Envelope, decode_envelope
 from sseproxy.operations.bucket_defaults import BucketDefaults
+from sseproxy.operations.bucket_states import BucketStates
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
 from sseproxy.operations.kek_records import StateKekRecords
@@ -153,7 +154,7 @@ class World:
 
 
 async def build_world(dialect: Dialect, storage: Upstream, pool: Executor) -> World:
-    """Build a proxy over a storage and create what is always there: the state bucket and `bucket`."""
+    """Build a proxy over a storage and create what is always there: the state bucket, and a mixed `bucket`."""
     journal, kms, clock, observer = Journal(storage), FakeKms(), FakeClock(), FakeObserver()
     world = World(
         services=_services(dialect, journal, kms, clock, observer, pool),
@@ -164,7 +165,8 @@ async def build_world(dialect: Dialect, storage: Upstream, pool: Executor) -> Wo
         observer=observer,
     )
     await world.services.state.ensure_bucket(create=True)
-    await world.do("PUT", "/bucket")
+    async with storage.send(UpstreamRequest(method="PUT", bucket="bucket", body=b"")) as response:
+        assert response.status == 200, response.status
     journal.sent.clear()
     return world
 
@@ -180,6 +182,7 @@ def _services(
         state=state,
         keyring=_keyring(kms, state, clock, observer),
         bucket_defaults=BucketDefaults(state, clock, encryption.bucket_settings_lifetime),
+        bucket_states=BucketStates(state, clock, encryption.bucket_settings_lifetime, observer),
         encryption=encryption,
         limits=limits,
         state_settings=state_settings,
