@@ -7,6 +7,7 @@ from sseproxy.bootstrap.proxy import Addresses, running_proxy
 from sseproxy.bootstrap.run import serve_dev, serve_settings
 from sseproxy.bootstrap.telemetry import Telemetry, build_telemetry
 from sseproxy.bootstrap.tools import run_with_keyring, run_with_tools
+from sseproxy.bootstrap.worker import run_worker
 
 __all__ = [
     "Addresses",
@@ -17,6 +18,7 @@ __all__ = [
     "probe_services",
     "run_with_keyring",
     "run_with_tools",
+    "run_worker",
     "running_dev",
     "running_proxy",
     "serve_dev",

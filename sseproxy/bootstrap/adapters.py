@@ -1,6 +1,5 @@
 """Settings to adapters: clock, key service, storage, state."""
 
-import sys
 from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
@@ -95,11 +94,11 @@ def build_keks(settings: Settings, kms: Kms, records: KekRecords, clock: Clock, 
     return Keks(counted, records, limits, settings.cache, clock=clock, observer=observer)
 
 
-def build_auditor(settings: AuditSettings, clock: Clock, observer: Observer) -> Auditor | None:
+def build_auditor(settings: AuditSettings, clock: Clock, telemetry: Telemetry) -> Auditor | None:
     """Return the audit log, None where there is none. Raises `ConfigurationError` where it cannot be written."""
     if settings.path is None:
         return None
-    return AuditLog(sys.stdout if settings.path == "-" else Path(settings.path), clock, observer)
+    return AuditLog(telemetry.output if settings.path == "-" else Path(settings.path), clock, telemetry.observer)
 
 
 def unreachable(settings: Settings, error: UpstreamUnavailable) -> str:

@@ -10,6 +10,7 @@ from sseproxy.cli.dev import dev
 from sseproxy.cli.keys import app as keys
 from sseproxy.cli.objects import app as objects
 from sseproxy.cli.serve import serve
+from sseproxy.cli.worker import worker
 
 app = typer.Typer(
     name="sseproxy",
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(check)
 app.command()(dev)
+app.command(hidden=True)(worker)
 app.add_typer(keys)
 app.add_typer(objects)
 

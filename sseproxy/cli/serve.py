@@ -10,12 +10,18 @@ from sseproxy.cli.failures import foreseeable_failures
 from sseproxy.config import load_settings
 
 ConfigOption = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration (TOML).")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, max=256, help="Processes that serve; overrides listen.workers."),
+]
 
 
-def serve(config: ConfigOption) -> None:
+def serve(config: ConfigOption, workers: WorkersOption = None) -> None:
     """Serve until SIGTERM or SIGINT, then let requests in progress end.
 
-    Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong configuration.
+    Exit codes: 0 stopped by a signal, 1 could not start, or a worker did not end by itself, 2 wrong configuration.
     """
     with foreseeable_failures():
-        serve_settings(load_settings(config))
+        code = serve_settings(load_settings(config), workers=workers)
+    if code:
+        raise typer.Exit(code)

@@ -32,10 +32,10 @@ class AccessRecord:
 
 
 class AccessLog:
-    """Writes `AccessRecord`s to a stream; `enabled` False writes nothing."""
+    """Writes `AccessRecord`s to a stream; `enabled` False writes nothing. `worker` is in every line, if given."""
 
-    def __init__(self, stream: TextIO, *, enabled: bool = True) -> None:
-        self._logger = build_logger(stream, "info") if enabled else None
+    def __init__(self, stream: TextIO, *, enabled: bool = True, worker: int | None = None) -> None:
+        self._logger = build_logger(stream, "info", worker=worker) if enabled else None
 
     def write(self, record: AccessRecord) -> None:
         """Write one line. A log that cannot be written does not break the request it tells of."""

@@ -15,10 +15,10 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 EventLogger = structlog.typing.FilteringBoundLogger
 
 
-def build_logger(stream: TextIO, level: Level) -> EventLogger:
+def build_logger(stream: TextIO, level: Level, *, worker: int | None = None) -> EventLogger:
     """Return a logger that writes one JSON object per line to `stream`: `timestamp`, `level`, `event` and the fields.
 
-    Tracebacks are text without local variables, which could hold keys.
+    Tracebacks are text without local variables, which could hold keys. `worker` is a field of every line, if given.
     """
     logger: EventLogger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
@@ -32,7 +32,7 @@ def build_logger(stream: TextIO, level: Level) -> EventLogger:
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         cache_logger_on_first_use=False,
     )
-    return logger
+    return logger if worker is None else logger.bind(worker=worker)
 
 
 def redact_event(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

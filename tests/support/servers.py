@@ -116,10 +116,18 @@ class Launcher:
         return self._python(arguments, data, tls_ca=tls[0] if tls else None)
 
     def serve(
-        self, config: Path, data: Path, *, tls_ca: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        config: Path,
+        data: Path,
+        *,
+        workers: int = 1,
+        tls_ca: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Server:
         """Start `sseproxy serve` with a configuration whose listen address has port 0."""
-        return self._python(["-m", "sseproxy", "serve", "--config", str(config)], data, tls_ca=tls_ca, env=env)
+        arguments = ["-m", "sseproxy", "serve", "--config", str(config)]
+        arguments += ["--workers", str(workers)] if workers > 1 else []
+        return self._python(arguments, data, tls_ca=tls_ca, env=env)
 
     def proxy(
         self,
@@ -130,6 +138,7 @@ class Launcher:
         extra: str = "",
         tls: tuple[Path, Path, Path] | None = None,
         upstream: Mapping[str, str] | None = None,
+        workers: int = 1,
     ) -> Server:
         """Start `sseproxy serve` in front of `store`. Proxies that share `data` share keys, as replicas do."""
         data = data or self.fresh("proxy")
@@ -152,7 +161,7 @@ class Launcher:
             + f'[kms]\ndatabase = "{data / "kms.sqlite3"}"\nroot_key_file = "{root_key}"\n'
             + extra
         )
-        return self.serve(config, data, tls_ca=tls[0] if tls else None)
+        return self.serve(config, data, workers=workers, tls_ca=tls[0] if tls else None)
 
     def weed(self) -> Server:
         """Start SeaweedFS (S3) on free ports and wait until it answers."""
