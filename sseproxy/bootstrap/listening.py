@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+import socket
 import ssl
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from types import MappingProxyType
 
@@ -16,7 +17,7 @@ from sseproxy.telemetry.logs import EventLogger
 
 _BACKLOG = 1024
 _VERSIONS = MappingProxyType({"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3})
-_FLUSH_S = 2.0  # what clients have to take the last bytes of their answers
+_FLUSH_S = 2.0  # what clients have for a last handshake, and to take the last bytes of their answers
 
 
 @asynccontextmanager
@@ -42,14 +43,36 @@ async def listening(
     try:
         yield url
     finally:
+        waiting = _accepted(sockets)
         for listener in listeners:
             listener.close()
+        async with asyncio.TaskGroup() as group:
+            for connection in waiting:
+                group.create_task(_take(server, connection, tls))
         server.pre_shutdown()
         await server.shutdown(drain_timeout_s)
         with suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_S):
                 for listener in listeners:
                     await listener.wait_closed()
+
+
+def _accepted(sockets: Sequence[socket.socket]) -> list[socket.socket]:
+    """Return the connections that wait to be accepted: closing their listener would break them off."""
+    waiting = []
+    for listener in sockets:
+        with suppress(OSError):  # BlockingIOError: there are no more
+            while True:
+                waiting.append(listener.accept()[0])
+    return waiting
+
+
+async def _take(server: web.Server, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+    with suppress(OSError):  # it has gone away, or speaks no TLS
+        patience_s = None if tls is None else _FLUSH_S
+        await asyncio.get_running_loop().connect_accepted_socket(
+            server, connection, ssl=tls, ssl_handshake_timeout=patience_s
+        )
 
 
 def _url(name: tuple[str, int], *, secure: bool) -> str:

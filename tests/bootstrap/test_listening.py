@@ -1,6 +1,7 @@
 """Binding, naming what was bound, and letting requests end."""
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sseproxy.bootstrap.binding import bind_all, is_taken
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.listening import listening, tls_context
 from sseproxy.settings import Listen
@@ -117,3 +119,50 @@ def test_a_key_of_another_certificate_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(StartFailed, match=r"cannot use the certificate .*one/cert\.pem with the key .*two/key\.pem"):
         tls_context(Listen(tls_cert=certificate, tls_key=other_key))
+
+
+async def test_connections_that_nobody_has_accepted_yet_are_served_at_the_end() -> None:
+    async def handle(_request: web.BaseRequest) -> web.Response:
+        return web.Response(text="done", headers={"Connection": "close"})
+
+    class Patient(web.Server):
+        """Ends when the last connection has."""
+
+        async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # aiohttp's signature
+            del timeout
+            while self.connections:
+                await asyncio.sleep(0)
+
+    with socket.socket() as client:
+        async with listening(Patient(handle), "127.0.0.1:0", drain_timeout_s=1) as url:
+            client.connect(("127.0.0.1", int(url.rpartition(":")[2])))  # the loop has not turned since
+            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        answer = client.makefile("rb").read()
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"done")
+
+
+async def test_an_address_that_is_shared_is_listened_on_twice() -> None:
+    async with listening(_server(), "127.0.0.1:0", drain_timeout_s=1, shared=True) as url:
+        async with listening(_server(), url.removeprefix("http://"), drain_timeout_s=1, shared=True) as again:
+            assert again == url
+
+
+def test_all_addresses_of_a_name_get_the_same_port() -> None:
+    sockets = bind_all("localhost:0")
+    ports = {one.getsockname()[1] for one in sockets}
+    for one in sockets:
+        one.close()
+
+    assert len(ports) == 1
+
+
+def test_an_address_is_taken_when_somebody_listens_there_and_not_when_it_is_merely_held() -> None:
+    (held,) = bind_all("127.0.0.1:0", shared=True)
+    with held:
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        free = is_taken(address)
+        held.listen()
+
+        assert (free, is_taken(address)) == (False, True)

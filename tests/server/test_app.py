@@ -83,3 +83,28 @@ async def test_draining_does_not_wait_for_ever() -> None:
         async with asyncio.timeout(10):
             await port.server.shutdown(0.05)
             await wire.rest()
+
+
+async def test_a_connection_that_is_new_when_draining_begins_brings_its_first_request() -> None:
+    async with data_port() as port, port.connect() as wire:
+        while not port.server.connections:
+            await asyncio.sleep(0)
+
+        port.server.pre_shutdown()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(port.server.shutdown(5))
+            await wire.say(port.signed("PUT", "/b/k", {"Content-Length": "3"}) + "abc")
+            answer = await wire.answer()
+
+    assert (answer.status, answer.body, answer["connection"]) == (200, b"abc", "close")
+
+
+async def test_a_connection_that_brings_no_request_does_not_hold_up_the_end() -> None:
+    async with data_port() as port, port.connect() as wire:
+        while not port.server.connections:
+            await asyncio.sleep(0)
+        port.server.pre_shutdown()
+
+        await port.server.shutdown(0.05)
+
+        assert await wire.rest() == b""
