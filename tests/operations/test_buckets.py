@@ -117,7 +117,7 @@ async def test_oss_sets_the_default_with_the_buckets_creation(oss: World, s3: Wo
     await oss.do("PUT", "/new-bucket", headers={"own_server_side_encryption": "AES256"})
 
     assert await oss.services.bucket_defaults.read("new-bucket") == SseRequest(algorithm=Algorithm.AES256)
-    (created,) = (sent for sent in oss.journal.sent if str(sent) == "PUT /new-bucket")
+    (created,) = (sent for sent in oss.journal.sent if str(sent) == "PUT /new-bucket/")
     assert not [name for name in created.headers if "encryption" in name]
     with pytest.raises(SseNotAllowedHere):
         await s3.do("PUT", "/new-bucket", headers={"own_server_side_encryption": "AES256"})
