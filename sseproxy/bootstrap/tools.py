@@ -120,7 +120,12 @@ async def _open_tools(settings: Settings) -> AsyncGenerator[Tools, None]:
             pool=pool,
         )
         services = build_services(settings, adapters)[name]
-        yield Tools(services=services, key_version=partial(_key_version, kms), describe_key=kms.describe)
+        yield Tools(
+            services=services,
+            key_version=partial(_key_version, kms),
+            wrap_version=kms.version_of,
+            describe_key=kms.describe,
+        )
 
 
 def _check_database(settings: Settings) -> None:

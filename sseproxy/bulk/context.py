@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sseproxy.format import Envelope
-from sseproxy.model import KeyDescription
+from sseproxy.model import KeyDescription, WrappedKey
 from sseproxy.operations.context import Services
 
 
@@ -12,10 +12,11 @@ from sseproxy.operations.context import Services
 class Tools:
     """The services of the store's own dialect. `key_version` tells the CMK version that an envelope was wrapped under.
 
-    It is None where the key service does not show it. `describe_key` resolves a CMK's id or alias; raises
-    `KeyServiceError`s.
+    `wrap_version` tells the same of a wrapped key. Both are None where the key service does not show it. `describe_key`
+    resolves a CMK's id or alias; raises `KeyServiceError`s.
     """
 
     services: Services
     key_version: Callable[[Envelope], str | None]
+    wrap_version: Callable[[WrappedKey], str | None]
     describe_key: Callable[[str], Awaitable[KeyDescription]]

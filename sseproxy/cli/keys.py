@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sseproxy.cli.keys_backup import backup, change_root_key, restore
-from sseproxy.cli.keys_deletion import schedule_deletion
+from sseproxy.cli.keys_deletion import delete_version, schedule_deletion
 from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
 from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, uses_in
 from sseproxy.cli.keys_reading import describe, list_keys
@@ -192,6 +192,7 @@ app.command("list")(list_keys)
 app.command()(describe)
 app.command("rewrap")(rewrap)
 app.command("schedule-deletion")(schedule_deletion)
+app.command("delete-version")(delete_version)
 app.command("import-parameters")(import_parameters)
 app.command("import")(import_material)
 app.command("delete-material")(delete_material)

@@ -8,6 +8,7 @@ import typer
 from sseproxy.bootstrap import StartFailed
 from sseproxy.bootstrap.tools import run_with_tools
 from sseproxy.bulk.context import Tools
+from sseproxy.bulk.kept_keys import rewrap_kept_keys
 from sseproxy.cli.failures import describe, foreseeable_failures
 from sseproxy.cli.keys_options import Json, KeyId
 from sseproxy.cli.keys_showing import show_json
@@ -49,7 +50,7 @@ def rewrap_after_rotation(place: Settings | Path, key_id: str) -> None:
 
 def _rewrapped(place: Settings | Path, key_id: str, bucket: str | None) -> int:
     async def work(tools: Tools) -> int:
-        return await tools.services.keyring.rewrap_keks(key_id, bucket)
+        return await rewrap_kept_keys(tools, key_id, bucket)
 
     return run_with_tools(place, work)
 

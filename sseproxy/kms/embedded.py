@@ -219,6 +219,11 @@ class EmbeddedKms:
         target = (await self._resolve(key_id)).key_id
         await self._change(partial(management.cancel_deletion, key_id=target))
 
+    async def delete_version(self, key_id: str, version: int) -> None:
+        """Take an older version's material away, for ever. Raises `InvalidArgument`, and what its state demands."""
+        target = (await self._resolve(key_id)).key_id
+        await self._change(partial(management.delete_version, key_id=target, version=version))
+
     async def set_rotation_period(self, key_id: str, period: timedelta | None) -> None:
         """Let a CMK be rotated by itself, or no longer. Raises `InvalidArgument`."""
         target = (await self._resolve(key_id)).key_id

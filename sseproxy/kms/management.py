@@ -74,6 +74,29 @@ def disable_key(rows: Rows, key_id: str) -> None:
     _move(rows, key_id, KeyState.DISABLED, from_states={KeyState.DISABLED, KeyState.ENABLED})
 
 
+def delete_version(rows: Rows, key_id: str, version: int) -> KeyRow:
+    """Take the material of a version away, for ever: what it wrapped never opens again. Not of the present version.
+
+    Its number is not used again. Raises `InvalidArgument`, `KeyPendingDeletion`.
+    """
+    row = existing_key(rows, key_id)
+    if row.state is KeyState.PENDING_DELETION:
+        raise state_refusal(row)
+    if version == row.current_version:
+        raise InvalidArgument(
+            f"Version {version} is the present one, which new keys are wrapped by: rotate the CMK first."
+            if row.origin is Origin.GENERATED
+            else "A CMK with imported material has one version: delete its material, or schedule the CMK's deletion."
+        )
+    present = {one.version: one.sealed is not None for one in rows.versions_of(row.key_id)}
+    if version not in present:
+        raise InvalidArgument(f"The CMK {row.key_id} has no version {version}.")
+    if not present[version]:
+        raise InvalidArgument(f"Version {version} of the CMK {row.key_id} has been deleted already.")
+    rows.set_material(row.key_id, version, None, None)
+    return existing_key(rows, row.key_id)
+
+
 def schedule_deletion(rows: Rows, now: datetime, key_id: str, *, days: int) -> None:
     """Let a CMK be deleted after 7 to 30 days. Until then it cannot be used, and the deletion can be cancelled."""
     if not _SOONEST_DELETION <= days <= _LATEST_DELETION:

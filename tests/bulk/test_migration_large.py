@@ -17,7 +17,12 @@ BODY = bytes(range(256)) * (20 * MIB // 256)
 async def test_a_large_object_is_sealed_in_parts_on_condition_that_it_is_the_same(s3: World) -> None:  # noqa: F811
     limits = replace(s3.dialect.limits, largest_stored_object=8 * MIB)
     services = replace(s3.services, dialect=replace(s3.dialect, limits=limits))
-    tools = Tools(services=services, key_version=lambda _envelope: None, describe_key=s3.kms.describe)
+    tools = Tools(
+        services=services,
+        key_version=lambda _envelope: None,
+        wrap_version=lambda _wrapped: None,
+        describe_key=s3.kms.describe,
+    )
     await s3.seed("k", BODY, {"Content-Type": "text/plain"})
     assert (await find_guard(services, "bucket")).if_match
     job, scope = Migration(dry_run=False, nobody_writes=False), Scope(bucket="bucket")

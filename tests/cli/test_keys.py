@@ -114,6 +114,30 @@ def test_a_key_is_disabled_and_enabled(dev_keys: Keys) -> None:
     )
 
 
+def test_an_older_version_is_deleted_and_the_present_one_never(dev_keys: Keys) -> None:
+    key_id = _json(dev_keys("create", "--json"))["key_id"]
+    external = _json(dev_keys("create", "--origin", "external", "--json"))["key_id"]
+
+    present = dev_keys("delete-version", key_id, "1", "--even-if-in-use")
+    dev_keys("rotate", key_id)
+    not_yet = dev_keys("delete-version", key_id, "1")
+    deleted = _json(dev_keys("delete-version", key_id, "1", "--even-if-in-use", "--json"))
+    again = dev_keys("delete-version", key_id, "1")
+    unknown = dev_keys("delete-version", key_id, "3")
+    imported = dev_keys("delete-version", external, "1")
+
+    assert [one["present"] for one in deleted["versions"]] == [False, True]
+    refused = (present, not_yet, again, unknown, imported)
+    assert [done.exit_code for done in refused] == [1] * 5
+    assert present.stderr == (
+        "sseproxy: Version 1 is the present one, which new keys are wrapped by: rotate the CMK first.\n"
+    )
+    assert not_yet.stderr.startswith(f"sseproxy: Version 1 of the CMK {key_id} was the present one until ")
+    assert again.stderr == f"sseproxy: Version 1 of the CMK {key_id} has been deleted already.\n"
+    assert unknown.stderr == f"sseproxy: The CMK {key_id} has no version 3.\n"
+    assert imported.stderr == f"sseproxy: The CMK {external} has no version 1.\n"
+
+
 def test_a_key_of_ones_own_is_brought_and_taken_away(dev_keys: Keys, tmp_path: Path) -> None:
     key_id = _json(dev_keys("create", "--origin", "external", "--json"))["key_id"]
     public, token, wrapped = tmp_path / "public.der", tmp_path / "token", tmp_path / "wrapped"
@@ -196,6 +220,8 @@ def test_what_cannot_be_done_ends_with_code_1(dev_keys: Keys, arguments: list[st
         (["create", "--alias", "photos"], "alias/NAME"),
         (["create", "--origin", "found"], "external"),
         (["rotate"], "KEY_ID"),
+        (["delete-version", "k"], "VERSION"),
+        (["delete-version", "k", "0"], "VERSION"),
         (["rotation", "k"], "--every"),
         (["rotation", "k", "--every", "0"], "--every"),
         (["grant", "k", "--for", "encrypt"], "--principal"),

@@ -211,3 +211,11 @@ async def test_wrapping_keys_lie_sealed_and_only_until_they_were_used(kms: Embed
 
     with kms._database.reading() as rows:
         assert rows._connection.execute(count).fetchone() == (0,)
+
+
+async def test_the_one_version_of_imported_material_is_not_deleted_as_a_version(kms: EmbeddedKms) -> None:
+    key_id = (await kms.create_external_key()).key_id
+    await _import(kms, key_id)
+
+    with pytest.raises(InvalidArgument, match="has one version: delete its material"):
+        await kms.delete_version(key_id, 1)

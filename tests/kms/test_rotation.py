@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from sseproxy.errors import InvalidArgument, KeyNotFound
+from sseproxy.errors import InvalidArgument, KeyNotFound, KeyPendingDeletion, WrappedKeyRejected
 from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.model import KeyUse
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
@@ -112,6 +112,35 @@ async def test_a_key_is_deleted_with_everything_when_its_waiting_period_is_over(
     with kms._database.reading() as rows:
         assert (rows.all_keys(), rows.alias_target("alias/gone"), rows.versions_of(key_id)) == ([], None, [])
         assert rows.grants_of(key_id) == frozenset()
+
+
+async def test_a_deleted_version_opens_nothing_any_more_in_any_process_and_its_number_is_not_used_again(
+    open_kms: Callable[[], EmbeddedKms],
+) -> None:
+    one, other = open_kms(), open_kms()
+    key_id = (await one.create_key()).key_id
+    _, first = await one.generate(key_id, CONTEXT)
+    await one.rotate(key_id)
+    key, second = await other.generate(key_id, CONTEXT)
+    assert await other.unwrap(first, CONTEXT)
+
+    await one.delete_version(key_id, 1)
+
+    for kms in (one, other, open_kms()):
+        with pytest.raises(WrappedKeyRejected, match="has no version 1"):
+            await kms.unwrap(first, CONTEXT)
+        assert await kms.unwrap(second, CONTEXT) == key
+    assert [(one.version, one.present) for one in (await one.details(key_id)).versions] == [(1, False), (2, True)]
+    assert (await one.rotate(key_id)).current_version == 3
+
+
+async def test_no_version_is_deleted_of_a_key_that_waits_for_its_own_deletion(kms: EmbeddedKms) -> None:
+    key_id = (await kms.create_key()).key_id
+    await kms.rotate(key_id)
+    await kms.schedule_deletion(key_id, days=7)
+
+    with pytest.raises(KeyPendingDeletion):
+        await kms.delete_version(key_id, 1)
 
 
 async def test_a_grant_counts_in_every_process_from_its_next_look_on(open_kms: Callable[[], EmbeddedKms]) -> None:

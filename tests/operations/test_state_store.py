@@ -210,6 +210,21 @@ async def test_a_rotated_service_key_changes_nothing_for_records(bench: _Bench) 
     assert await bench.store().get("k", purpose="test", bucket="b") == b"payload"
 
 
+async def test_the_mac_key_is_wrapped_again_and_stays_the_same(bench: _Bench) -> None:
+    store = bench.store()
+    await store.put("k", b"record", purpose="p", bucket="b")
+    before = await store.wrapped_key()
+    await bench.kms.rotate(SERVICE_KEY_ALIAS)
+
+    await bench.store().rewrap_key()
+
+    after = await store.wrapped_key()
+    assert before is not None
+    assert after is not None
+    assert [bench.kms.version_of(wrapped) for wrapped in (before, after)] == ["1", "2"]
+    assert await bench.store().get("k", purpose="p", bucket="b") == b"record"
+
+
 async def test_a_disabled_service_key_is_told_as_such(bench: _Bench) -> None:
     await bench.store().put("k", b"payload", purpose="test", bucket="b")
     await bench.kms.disable(SERVICE_KEY_ALIAS)
