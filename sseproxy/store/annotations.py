@@ -9,16 +9,17 @@ from aiohttp import web
 from sseproxy.store.answers import answer, xml_answer
 from sseproxy.store.conditions import write_check
 from sseproxy.store.faults import Fault
-from sseproxy.store.objects import check_version, discard
 from sseproxy.store.receive import read_document
 from sseproxy.store.records import BucketRow, Metadata, ObjectRow
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.texts import Node, child, http_date, parse_document
 from sseproxy.store.traits import OSS_ACLS, acl_of, check_tags, dump_tags, load_tags, read_traits, shown_class
+from sseproxy.store.versioning import change_headers, discard, find, version_headers
 from sseproxy.store.wires import OWNER_ID
 
 _ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 _AUTHENTICATED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+_FROZEN = frozenset({"GLACIER", "DEEP_ARCHIVE", "Archive", "ColdArchive", "DeepColdArchive"})
 _PUBLIC: dict[str, Sequence[tuple[str, str]]] = {
     "public-read": [(_ALL_USERS, "READ")],
     "public-read-write": [(_ALL_USERS, "READ"), (_ALL_USERS, "WRITE")],
@@ -28,38 +29,34 @@ _PUBLIC: dict[str, Sequence[tuple[str, str]]] = {
 
 async def get_tags(service: Service, call: Call) -> web.StreamResponse:
     """GetObjectTagging."""
-    check_version(call)
-    row = service.object(call.bucket, call.key)
+    row = find(service, call)
     tags: list[Node] = [("Tag", [("Key", key), ("Value", value)]) for key, value in load_tags(row.tags)]
-    return xml_answer(call, "Tagging", [("TagSet", tags)])
+    return xml_answer(call, "Tagging", [("TagSet", tags)], version_headers(service, call, row))
 
 
 async def put_tags(service: Service, call: Call) -> web.StreamResponse:
     """PutObjectTagging."""
-    check_version(call)
-    service.object(call.bucket, call.key)
+    row = find(service, call)
     root = parse_document(await read_document(service, call, digest=call.wire.name == "s3"), "Tagging")
     tag_set = root.find("TagSet")
     if tag_set is None:
         raise Fault("MalformedXML")
     tags = [(child(tag, "Key") or "", child(tag, "Value") or "") for tag in tag_set.findall("Tag")]
     check_tags(tags)
-    service.index.annotate(call.bucket, call.key, tags=dump_tags(tags))
-    return answer(call)
+    service.index.annotate(row, tags=dump_tags(tags))
+    return answer(call, headers=version_headers(service, call, row))
 
 
 async def delete_tags(service: Service, call: Call) -> web.StreamResponse:
     """DeleteObjectTagging."""
-    check_version(call)
-    service.object(call.bucket, call.key)
-    service.index.annotate(call.bucket, call.key, tags="")
-    return answer(call, 204)
+    row = find(service, call)
+    service.index.annotate(row, tags="")
+    return answer(call, 204, version_headers(service, call, row))
 
 
 async def get_object_acl(service: Service, call: Call) -> web.StreamResponse:
     """GetObjectAcl."""
-    check_version(call)
-    acl = service.object(call.bucket, call.key).acl
+    acl = find(service, call).acl
     return _acl_answer(call, acl or ("default" if call.wire.name == "oss" else "private"))
 
 
@@ -94,11 +91,10 @@ def _grant(kind: str, who: Sequence[tuple[str, str]], permission: str) -> str:
 
 async def put_object_acl(service: Service, call: Call) -> web.StreamResponse:
     """PutObjectAcl: a canned ACL, or a document that grants the owner alone."""
-    check_version(call)
-    service.object(call.bucket, call.key)
+    row = find(service, call)
     acl = await _sent_acl(service, call, call.wire.object_acl)
-    service.index.annotate(call.bucket, call.key, acl=acl)
-    return answer(call)
+    service.index.annotate(row, acl=acl)
+    return answer(call, headers=version_headers(service, call, row))
 
 
 async def put_bucket_acl(service: Service, call: Call) -> web.StreamResponse:
@@ -127,8 +123,9 @@ async def _sent_acl(service: Service, call: Call, header: str) -> str:
 
 async def get_object_meta(service: Service, call: Call) -> web.StreamResponse:
     """OSS GetObjectMeta: size, ETag, date and CRC, nothing else."""
-    row = service.object(call.bucket, call.key)
+    row = find(service, call)
     headers = {
+        **version_headers(service, call, row),
         "ETag": call.wire.etag(row.etag),
         "Last-Modified": http_date(row.modified),
         "Content-Length": str(row.size),
@@ -141,8 +138,7 @@ async def get_object_meta(service: Service, call: Call) -> web.StreamResponse:
 
 async def get_attributes(service: Service, call: Call) -> web.StreamResponse:
     """GetObjectAttributes."""
-    check_version(call)
-    row = service.object(call.bucket, call.key)
+    row = find(service, call)
     metadata = service.metadata(row)
     wanted = {item.strip() for value in call.headers.getall("x-amz-object-attributes", []) for item in value.split(",")}
     if not wanted - {""}:
@@ -172,17 +168,29 @@ async def get_attributes(service: Service, call: Call) -> web.StreamResponse:
     if not wanted <= offered.keys():
         raise Fault("InvalidArgument", "Invalid attribute name specified.")
     nodes = [node for name, part in offered.items() if name in wanted for node in part]
-    return xml_answer(call, "GetObjectAttributesResponse", nodes, {"Last-Modified": http_date(row.modified)})
+    headers = {"Last-Modified": http_date(row.modified), **version_headers(service, call, row)}
+    return xml_answer(call, "GetObjectAttributesResponse", nodes, headers)
+
+
+async def restore_object(service: Service, call: Call) -> web.StreamResponse:
+    """RestoreObject: an error for a class that is never frozen; of the others nothing is frozen here, so 200."""
+    row = find(service, call)
+    body = await read_document(service, call)
+    if body:
+        parse_document(body, "RestoreRequest")
+    if row.storage_class not in _FROZEN:
+        raise Fault("InvalidObjectState")
+    return answer(call, headers=version_headers(service, call, row))
 
 
 async def put_symlink(service: Service, call: Call) -> web.StreamResponse:
     """OSS PutSymlink: an object without bytes that stands for another key of the bucket."""
-    service.bucket(call.bucket)
+    bucket = service.bucket(call.bucket)
     target = unquote_to_bytes(call.header("symlink-target") or "")
     if not target:
         raise Fault("InvalidArgument", details={"ArgumentName": "x-oss-symlink-target", "ArgumentValue": ""})
     await read_document(service, call)
-    traits, check = read_traits(call), write_check(call)
+    traits, check = read_traits(call), write_check(call, bucket)
     name, descriptor = service.files.begin()
     try:
         service.files.keep(name, descriptor)
@@ -205,18 +213,20 @@ async def put_symlink(service: Service, call: Call) -> web.StreamResponse:
         acl=traits.acl,
         tags=traits.tags,
     )
-    discard(service, service.index.put_object(row, check))
-    return answer(call, headers={"ETag": call.wire.etag(row.etag)})
+    change = service.index.put_object(row, check)
+    discard(service, change)
+    return answer(call, headers={"ETag": call.wire.etag(row.etag), **change_headers(call, change)})
 
 
 async def get_symlink(service: Service, call: Call) -> web.StreamResponse:
     """OSS GetSymlink."""
-    row = service.object(call.bucket, call.key)
+    row = find(service, call)
     target = service.metadata(row).symlink
     if target is None:
         raise Fault("NotSymlink")
     shown = quote_from_bytes(target.encode("utf-8", "surrogateescape"), safe="/")
     headers = {
+        **version_headers(service, call, row),
         "ETag": call.wire.etag(row.etag),
         "Last-Modified": http_date(row.modified),
         "x-oss-symlink-target": shown,

@@ -10,11 +10,11 @@ from sseproxy.store.announced import announced
 from sseproxy.store.answers import answer
 from sseproxy.store.digests import combined_crc64
 from sseproxy.store.faults import Fault
-from sseproxy.store.objects import discard
 from sseproxy.store.receive import Received, announced_length, receive
-from sseproxy.store.records import Metadata, ObjectRow
+from sseproxy.store.records import Change, Metadata, ObjectRow
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.traits import read_traits
+from sseproxy.store.versioning import change_headers, discard
 from sseproxy.store.wires import MOST_BODY_BYTES
 
 KIND = "Appendable"
@@ -26,14 +26,14 @@ async def append_object(service: Service, call: Call) -> web.StreamResponse:
     traits = read_traits(call)
     position = _position(call)
     present = service.index.object(call.bucket, call.key)
-    _check(present, position)
+    _check(service, call, present, position)
     wanted = announced(call.wire, call.headers, call.payload.sha256)
     received = await receive(service, call, wanted, (), announced_length(call))
     try:
         if position + received.digested.size > MOST_BODY_BYTES:
             raise Fault("EntityTooLarge")
         present = service.index.object(call.bucket, call.key)
-        _check(present, position)
+        _check(service, call, present, position)
         if present is None:
             row, metadata = (
                 _first(call, received),
@@ -43,14 +43,15 @@ async def append_object(service: Service, call: Call) -> web.StreamResponse:
         else:
             row, metadata = await _joined(service, present, received)
         row = replace(row, meta=service.files.write_metadata(metadata))
-        _put(service, row, present)
+        change = _put(service, row, present)
     except BaseException:
         service.files.remove([received.name])
         raise
-    discard(service, present)
+    discard(service, change)
     if row.body != received.name:
         service.files.remove([received.name])
     headers = {
+        **change_headers(call, change),
         "ETag": call.wire.etag(row.etag),
         "x-oss-next-append-position": str(row.size),
         "x-oss-hash-crc64ecma": str(metadata.crc64),
@@ -65,8 +66,10 @@ def _position(call: Call) -> int:
     return int(text)
 
 
-def _check(present: ObjectRow | None, position: int) -> None:
-    if present is not None and present.kind != KIND:
+def _check(service: Service, call: Call, present: ObjectRow | None, position: int) -> None:
+    """Check that the object can grow at `position`; a delete marker cannot (AppendObject, "Versioning")."""
+    hidden = present is None and service.index.newest_hidden(call.bucket, call.key) is not None
+    if hidden or (present is not None and present.kind != KIND):
         raise Fault("ObjectNotAppendable")
     length = 0 if present is None else present.size
     if position != length:
@@ -125,15 +128,15 @@ async def _longer(service: Service, present: ObjectRow, received: Received) -> t
     return row, replace(metadata, crc64=combined_crc64(sized))
 
 
-def _put(service: Service, row: ObjectRow, seen: ObjectRow | None) -> None:
-    """Make the row visible unless somebody was quicker."""
+def _put(service: Service, row: ObjectRow, seen: ObjectRow | None) -> Change:
+    """Make the row visible unless somebody was quicker; an appended object stays the one version that it is."""
 
     def check(present: ObjectRow | None) -> None:
         if (present and present.body) != (seen and seen.body):
             raise _conflict(present)
 
     try:
-        service.index.put_object(row, check)
+        return service.index.put_object(row, check, in_place=True)
     except Fault:
         service.files.remove([row.body, row.meta])
         raise

@@ -1,19 +1,20 @@
 """Buckets: create, head, delete, their settings, and DeleteObjects."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from aiohttp import web
 
 from sseproxy.store.answers import answer, xml_answer
 from sseproxy.store.faults import Fault
-from sseproxy.store.objects import discard
+from sseproxy.store.index import NEWEST
 from sseproxy.store.receive import read_document
-from sseproxy.store.records import BucketRow
+from sseproxy.store.records import MARKER, BucketRow, Change
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.target import name_bytes
 from sseproxy.store.texts import Node, child, iso_date, parse_document, shown_name
 from sseproxy.store.traits import acl_of
+from sseproxy.store.versioning import delete, version_of
 from sseproxy.store.wires import OWNER_ID
 
 _S3_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9]|[.-](?![.-])|-){2,62}(?<![.-])", re.ASCII)
@@ -48,7 +49,7 @@ _EMPTY = {
     "requestPayment": "RequestPaymentConfiguration",
 }
 _READ_ONLY = frozenset({"policyStatus"})
-_REFUSED = frozenset({"encryption", "object-lock", "replication", "versioning"})
+_REFUSED = frozenset({"encryption", "object-lock", "replication"})
 _DIGESTED = frozenset({"cors", "lifecycle", "tagging"})
 
 
@@ -106,12 +107,6 @@ async def get_location(service: Service, call: Call) -> web.StreamResponse:
     return answer(call, headers={"Content-Type": "application/xml"}, body=body.encode())
 
 
-async def get_versioning(service: Service, call: Call) -> web.StreamResponse:
-    """Answer that versioning was never enabled."""
-    service.bucket(call.bucket)
-    return xml_answer(call, "VersioningConfiguration", [])
-
-
 async def get_info(service: Service, call: Call) -> web.StreamResponse:
     """OSS GetBucketInfo."""
     row = service.bucket(call.bucket)
@@ -127,6 +122,7 @@ async def get_info(service: Service, call: Call) -> web.StreamResponse:
         ("Name", row.name),
         ("Owner", [("DisplayName", OWNER_ID), ("ID", OWNER_ID)]),
         ("AccessControlList", [("Grant", row.acl or "private")]),
+        *([("Versioning", row.versioning)] if row.versioning else []),
         ("Comment", ""),
         ("DataRedundancyType", "LRS"),
         ("BucketPolicy", [("LogBucket", ""), ("LogPrefix", "")]),
@@ -139,9 +135,11 @@ async def get_stat(service: Service, call: Call) -> web.StreamResponse:
     """OSS GetBucketStat."""
     service.bucket(call.bucket)
     count = size = 0
-    for row in service.index.objects(call.bucket, b"", None):
-        count += 1
-        size += row.size
+    markers = 0
+    for version in service.index.versions(call.bucket, b"", NEWEST, None):
+        markers += version.row.kind == MARKER
+        count += version.row.kind != MARKER
+        size += version.row.size
     uploads = sum(1 for _ in service.index.uploads(call.bucket, b"", "", None))
     nodes: list[Node] = [
         ("Storage", size),
@@ -151,13 +149,14 @@ async def get_stat(service: Service, call: Call) -> web.StreamResponse:
         ("LastModifiedTime", now_ms() // 1000),
         ("StandardStorage", size),
         ("StandardObjectCount", count),
+        ("DeleteMarkerCount", markers),
     ]
     return xml_answer(call, "BucketStat", nodes)
 
 
 def setting_of(call: Call) -> str:
     """Return which sub-resource of the bucket the request is about; empty for none."""
-    return next((name for name in (*SETTINGS, "versioning") if call.target.has(name)), "")
+    return next((name for name in SETTINGS if call.target.has(name)), "")
 
 
 async def get_setting(service: Service, call: Call) -> web.StreamResponse:
@@ -223,15 +222,25 @@ async def delete_objects(service: Service, call: Call) -> web.StreamResponse:
             raise Fault("MalformedXML")
         key = name_bytes(text)
         version = child(entry, "VersionId")
-        if version not in (None, "", "null"):
+        try:
+            named = version_of(version) if version else None
+        except Fault:
             nodes.append(_refused(call, key, version or "", encode=encode))
             continue
-        discard(service, service.index.delete_object(call.bucket, key, lambda _: None))
+        change = delete(service, call.bucket, key, named, now_ms(), lambda _: None)
         if not quiet:
-            nodes.append(("Deleted", [("Key", shown_name(key, encode=encode))]))
+            nodes.append(("Deleted", [("Key", shown_name(key, encode=encode)), *_deleted(version, change)]))
     if quiet and call.wire.name == "oss" and not any(tag == "Error" for tag, _ in nodes):
         return answer(call)
     return xml_answer(call, "DeleteResult", nodes)
+
+
+def _deleted(asked: str | None, change: Change) -> Iterator[Node]:
+    if asked:
+        yield "VersionId", asked
+    if change.marker:
+        yield "DeleteMarker", "true"
+        yield "DeleteMarkerVersionId", change.version or ""
 
 
 def _refused(call: Call, key: bytes, version: str, *, encode: bool) -> Node:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
 from aiohttp import web
@@ -15,12 +15,12 @@ from sseproxy.store.conditions import write_check
 from sseproxy.store.digests import SIZES, combined, combined_crc64, composite
 from sseproxy.store.faults import Fault
 from sseproxy.store.multipart import no_such_upload
-from sseproxy.store.objects import discard
 from sseproxy.store.receive import read_document
-from sseproxy.store.records import Metadata, ObjectRow, PartRow, Piece, UploadRow, b64
+from sseproxy.store.records import Change, Metadata, ObjectRow, PartRow, Piece, UploadRow, b64
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.texts import Node, child, parse_document, shown_name
 from sseproxy.store.traits import Traits
+from sseproxy.store.versioning import change_headers, discard
 from sseproxy.store.wires import MOST_PARTS
 
 _NO_PARTS = "You must specify at least one part"
@@ -44,17 +44,18 @@ class Finished:
     algorithm: str
     checksum: str
     kind: str
+    version: str | None = None
 
 
 async def complete_upload(service: Service, call: Call) -> web.StreamResponse:
     """Make the object of an upload visible, atomically."""
-    service.bucket(call.bucket)
+    bucket = service.bucket(call.bucket)
     body = await read_document(service, call, checksum_of_object=True)
     name = call.query("uploadId") or ""
     upload = service.index.upload(call.bucket, call.key, name)
     if upload is None:
         return _again(service, call, name, body)
-    check = write_check(call)
+    check = write_check(call, bucket)
     check(service.index.object(call.bucket, call.key))
     used, named = _chosen(service, call, upload, body)
     finished = _finished(call, upload, used, named)
@@ -66,17 +67,22 @@ async def complete_upload(service: Service, call: Call) -> web.StreamResponse:
         return _overtaken(service, call, name, body)
     try:
         row = _row(service, call, upload, used, finished, joined)
-        memory = hashlib.sha256(body).digest(), json.dumps([getattr(finished, slot) for slot in Finished.__slots__])
-        same, old, bodies = service.index.finish_upload(row, name, used, check, memory)
+        memory = hashlib.sha256(body).digest(), lambda change: _remembered(finished, change)
+        change, bodies = service.index.finish_upload(row, name, used, check, memory)
     except BaseException:
         service.files.remove([joined])
         raise
-    if not same:
+    if change is None:
         service.files.remove([joined, row.meta])
         return _overtaken(service, call, name, body)
-    discard(service, old)
+    discard(service, change)
     service.files.remove(bodies)
-    return _answer(call, finished)
+    return _answer(call, replace(finished, version=change.version))
+
+
+def _remembered(finished: Finished, change: Change) -> str:
+    values = replace(finished, version=change.version)
+    return json.dumps([getattr(values, slot) for slot in Finished.__slots__])
 
 
 def _overtaken(service: Service, call: Call, upload: str, body: bytes) -> web.StreamResponse:
@@ -90,7 +96,7 @@ def _again(service: Service, call: Call, upload: str, body: bytes) -> web.Stream
     memory = service.index.finished(call.bucket, call.key, upload)
     if memory is None or memory[0] != hashlib.sha256(body).digest():
         raise no_such_upload(upload)
-    return _answer(call, Finished(**dict(zip(Finished.__slots__, json.loads(memory[1]), strict=True))))
+    return _answer(call, Finished(**dict(zip(Finished.__slots__, json.loads(memory[1]), strict=False))))
 
 
 def _chosen(service: Service, call: Call, upload: UploadRow, body: bytes) -> tuple[Sequence[PartRow], Sequence[Named]]:
@@ -232,6 +238,7 @@ def _answer(call: Call, finished: Finished) -> web.StreamResponse:
     etag = call.wire.etag(finished.etag)
     encode = call.wire.name == "oss" and call.query("encoding-type") == "url"
     nodes: list[Node] = [("EncodingType", "url")] if encode else []
+    headers = change_headers(call, Change(version=finished.version))
     nodes += [
         ("Location", f"http://{call.host}{call.target.raw_path}"),
         ("Bucket", call.bucket),
@@ -239,7 +246,7 @@ def _answer(call: Call, finished: Finished) -> web.StreamResponse:
         ("ETag", etag),
     ]
     if call.wire.name == "oss":
-        headers = {"ETag": etag, "x-oss-hash-crc64ecma": str(finished.crc64)}
+        headers |= {"ETag": etag, "x-oss-hash-crc64ecma": str(finished.crc64)}
         return xml_answer(call, "CompleteMultipartUploadResult", nodes, headers)
     nodes += [(f"Checksum{finished.algorithm.upper()}", finished.checksum), ("ChecksumType", finished.kind)]
-    return xml_answer(call, "CompleteMultipartUploadResult", nodes)
+    return xml_answer(call, "CompleteMultipartUploadResult", nodes, headers)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sseproxy.store.faults import Fault
-from sseproxy.store.records import ObjectRow
+from sseproxy.store.records import BucketRow, ObjectRow
 from sseproxy.store.service import Call
 from sseproxy.store.texts import parse_http_date
 
@@ -67,13 +67,14 @@ class NotModified(Exception):
     """OSS answers 304 to a copy whose source was not modified."""
 
 
-def write_check(call: Call) -> Callable[[ObjectRow | None], None]:
+def write_check(call: Call, bucket: BucketRow) -> Callable[[ObjectRow | None], None]:
     """Return the check that a write must pass against the object it would replace.
 
-    Raises `Fault` at once for conditions that the service does not take. On OSS only `x-oss-forbid-overwrite` exists.
+    Raises `Fault` at once for conditions that the service does not take. On OSS only `x-oss-forbid-overwrite`
+    exists, and that means nothing in a bucket that has or had versioning: nothing is overwritten there.
     """
     if call.wire.name == "oss":
-        return _oss_check(call)
+        return _oss_check(call, bucket)
     match, none_match = call.headers.get("If-Match"), call.headers.get("If-None-Match")
     if match is not None and none_match is not None:
         raise _not_implemented("If-Match,If-None-Match", _TWO)
@@ -112,11 +113,11 @@ def _check_match(call: Call, match: str, old: ObjectRow | None) -> None:
         raise failed("If-Match")
 
 
-def _oss_check(call: Call) -> Callable[[ObjectRow | None], None]:
+def _oss_check(call: Call, bucket: BucketRow) -> Callable[[ObjectRow | None], None]:
     for name in ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"):
         if name in call.headers:
             raise Fault("NotImplemented", details={"Header": name})
-    forbidden = (call.header("forbid-overwrite") or "").lower() == "true"
+    forbidden = (call.header("forbid-overwrite") or "").lower() == "true" and not bucket.versioning
 
     def check(old: ObjectRow | None) -> None:
         if forbidden and old is not None:

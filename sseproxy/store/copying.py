@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from aiohttp import web
 
@@ -13,13 +13,13 @@ from sseproxy.store.digests import SIZES, Digested, Digests
 from sseproxy.store.faults import Fault
 from sseproxy.store.files import Files, read_through
 from sseproxy.store.multipart import find_upload, keep_part, part_number
-from sseproxy.store.objects import discard
 from sseproxy.store.ranges import copy_span
 from sseproxy.store.receive import read_document
-from sseproxy.store.records import Metadata, ObjectRow, b64
+from sseproxy.store.records import BucketRow, Metadata, ObjectRow, b64
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.texts import Node, iso_date
 from sseproxy.store.traits import Traits, read_traits
+from sseproxy.store.versioning import change_headers, discard, find_object, version_of
 from sseproxy.store.wires import MOST_BODY_BYTES
 
 _ITSELF = (
@@ -27,6 +27,7 @@ _ITSELF = (
     "metadata, storage class, website redirect location or encryption attributes."
 )
 _TOO_LARGE = f"The specified copy source is larger than the maximum allowable size for a copy source: {MOST_BODY_BYTES}"
+_MARKER = "The source of a copy request may not specifically refer to a delete marker by version id."
 _FORM = "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey."
 
 
@@ -39,11 +40,23 @@ def _source(service: Service, call: Call) -> ObjectRow:
     details = {"ArgumentName": call.wire.prefix + "copy-source", "ArgumentValue": text}
     if not bucket or not key:
         raise Fault("InvalidArgument", _FORM, details=details)
-    if query not in ("", "versionId=null"):
+    name, _, value = query.partition("=")
+    if query and name != "versionId":
         raise Fault("InvalidArgument", "Invalid version id specified", details=details)
-    source = service.object(bucket.decode("utf-8", "surrogateescape"), key)
+    version = version_of(unquote(value), call.wire.prefix + "copy-source") if query else None
+    source = _found(service, call, bucket.decode("utf-8", "surrogateescape"), key, version)
     check_copy_source(call, source)
     return source
+
+
+def _found(service: Service, call: Call, bucket: str, key: bytes, version: str | None) -> ObjectRow:
+    """Find the source; one that is a delete marker is told without the headers of the answer to a GET."""
+    try:
+        return find_object(service, call, bucket, key, version)
+    except Fault as fault:
+        if fault.name == "MethodNotAllowed":
+            raise Fault("InvalidRequest", _MARKER) from None
+        raise Fault(fault.name, details=fault.details) from None
 
 
 def _directive(call: Call, name: str) -> str:
@@ -54,11 +67,19 @@ def _directive(call: Call, name: str) -> str:
     return value.upper()
 
 
-def _traits(call: Call, source: ObjectRow, metadata: Metadata) -> Traits:
-    """Return what the copy comes with: ACL and storage class from the request, the rest as the directives say."""
+def _traits(call: Call, bucket: BucketRow, present: ObjectRow | None, source: ObjectRow, metadata: Metadata) -> Traits:
+    """Return what the copy comes with: ACL and storage class from the request, the rest as the directives say.
+
+    `present` is the object that the copy hides. To copy an older version over it is no copy of an object to itself.
+    """
     sent = read_traits(call)
-    same = (source.bucket, source.key) == (call.bucket, call.key)
-    replaced = _directive(call, "metadata-directive") == "REPLACE" or (same and call.wire.name == "oss")
+    same = present is not None and (source.bucket, source.key, source.version) == (
+        present.bucket,
+        present.key,
+        present.version,
+    )
+    overwrites = same and call.wire.name == "oss" and not bucket.versioning
+    replaced = _directive(call, "metadata-directive") == "REPLACE" or overwrites
     tags = sent.tags if _directive(call, "tagging-directive") == "REPLACE" else source.tags
     if same and call.wire.name == "s3" and not replaced:
         unchanged = sent.storage_class == source.storage_class or "x-amz-storage-class" not in call.headers
@@ -78,7 +99,7 @@ def _traits(call: Call, source: ObjectRow, metadata: Metadata) -> Traits:
 
 async def copy_object(service: Service, call: Call) -> web.StreamResponse:
     """Make a copy of an object under the key, atomically."""
-    service.bucket(call.bucket)
+    bucket = service.bucket(call.bucket)
     await read_document(service, call)
     try:
         source = _source(service, call)
@@ -87,9 +108,10 @@ async def copy_object(service: Service, call: Call) -> web.StreamResponse:
     if source.size > MOST_BODY_BYTES:
         raise Fault("InvalidRequest", _TOO_LARGE)
     metadata = service.metadata(source)
-    traits = _traits(call, source, metadata)
-    check = write_check(call)
-    check(service.index.object(call.bucket, call.key))
+    present = service.index.object(call.bucket, call.key)
+    traits = _traits(call, bucket, present, source, metadata)
+    check = write_check(call, bucket)
+    check(present)
     made = await _content(service, call, source, metadata)
     try:
         new = replace(made.metadata, headers=traits.headers, user=traits.user)
@@ -109,12 +131,17 @@ async def copy_object(service: Service, call: Call) -> web.StreamResponse:
             tags=traits.tags,
         )
         service.bucket(call.bucket)
-        old = service.index.put_object(row, check)
+        change = service.index.put_object(row, check)
     except BaseException:
         service.files.remove([made.body])
         raise
-    discard(service, old)
-    return _copy_answer(call, row, new)
+    discard(service, change)
+    return _copy_answer(call, row, new, change_headers(call, change) | _source_headers(service, call, source))
+
+
+def _source_headers(service: Service, call: Call, source: ObjectRow) -> dict[str, str]:
+    versioned = service.bucket(source.bucket).versioning
+    return {call.wire.header("copy-source-version-id"): source.version_id} if versioned else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +194,11 @@ def _digest(files: Files, body: str, algorithm: str) -> Digested:
     return digests.finish()
 
 
-def _copy_answer(call: Call, row: ObjectRow, metadata: Metadata) -> web.StreamResponse:
+def _copy_answer(call: Call, row: ObjectRow, metadata: Metadata, versions: Mapping[str, str]) -> web.StreamResponse:
     nodes: list[Node] = [("LastModified", iso_date(row.modified)), ("ETag", call.wire.etag(row.etag))]
-    headers: Mapping[str, str] = {}
+    headers = dict(versions)
     if call.wire.name == "oss":
-        headers = {"ETag": call.wire.etag(row.etag), "x-oss-hash-crc64ecma": str(metadata.crc64)}
+        headers |= {"ETag": call.wire.etag(row.etag), "x-oss-hash-crc64ecma": str(metadata.crc64)}
     else:
         nodes += [(f"Checksum{name.upper()}", value) for name, value in metadata.checksums.items()]
         nodes.append(("ChecksumType", row.checksum_type))
@@ -202,7 +229,7 @@ async def upload_part_copy(service: Service, call: Call) -> web.StreamResponse:
     nodes: list[Node] = [("LastModified", iso_date(part.modified)), ("ETag", call.wire.etag(part.md5))]
     if algorithm:
         nodes.append((f"Checksum{algorithm.upper()}", part.checksums[algorithm]))
-    headers = {}
+    headers = _source_headers(service, call, source)
     if call.wire.name == "oss":
-        headers = {"ETag": call.wire.etag(part.md5), "x-oss-hash-crc64ecma": str(part.crc64)}
+        headers |= {"ETag": call.wire.etag(part.md5), "x-oss-hash-crc64ecma": str(part.crc64)}
     return xml_answer(call, "CopyPartResult", nodes, headers)

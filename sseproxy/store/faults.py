@@ -55,6 +55,10 @@ S3_CODES: Mapping[str, Code] = _table(
         "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed size"),
         "EntityTooSmall": (400, "Your proposed upload is smaller than the minimum allowed size"),
         "FileAlreadyExists": (409, "The object you specified already exists and can not be overwritten."),
+        "IllegalVersioningConfigurationException": (
+            400,
+            "The versioning configuration specified in the request is invalid.",
+        ),
         "IncompleteBody": (
             400,
             "You did not provide the number of bytes specified by the Content-Length HTTP header",
@@ -67,6 +71,7 @@ S3_CODES: Mapping[str, Code] = _table(
         "InvalidChunkSizeError": (400, "Only the last chunk is allowed to have a size less than 8192 bytes"),
         "InvalidDigest": (400, "The Content-MD5 you specified was invalid."),
         "InvalidObjectName": (400, "The specified object is not valid."),
+        "InvalidObjectState": (403, "Restore is not allowed for the object's current storage class"),
         "InvalidPart": (
             400,
             "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
@@ -160,10 +165,16 @@ OSS_CODES: Mapping[str, Code] = {
     "BadDigest": Code(400, "InvalidDigest", "The Content-MD5 you specified was invalid."),
     "BucketNotEmpty": Code(409, "BucketNotEmpty", "The bucket you tried to delete is not empty."),
     "EntityTooSmall": Code(400, "EntityTooSmall", "Your proposed upload smaller than the minimum allowed size."),
+    "IllegalVersioningConfigurationException": Code(
+        400,
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema.",
+    ),
     "InternalError": Code(500, "InternalError", "Please contact the server administrator, oss@service.aliyun.com."),
     "InvalidAccessKeyId": Code(
         403, "InvalidAccessKeyId", "The OSS Access Key Id you provided does not exist in our records."
     ),
+    "InvalidObjectState": Code(400, "OperationNotSupported", "The operation is not supported for this resource"),
     "InvalidPart": Code(
         400,
         "InvalidPart",

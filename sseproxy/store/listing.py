@@ -7,12 +7,14 @@ from aiohttp import web
 
 from sseproxy.store.answers import xml_answer
 from sseproxy.store.faults import Fault
+from sseproxy.store.index import NEWEST
 from sseproxy.store.pages import Page, after_marker, make_token, page_of, read_token, whole_number
-from sseproxy.store.records import ObjectRow
+from sseproxy.store.records import MARKER, ObjectRow, Version
 from sseproxy.store.service import Call, Service
 from sseproxy.store.target import name_bytes
 from sseproxy.store.texts import Node, iso_date, shown_name
 from sseproxy.store.traits import shown_class
+from sseproxy.store.versioning import version_of
 from sseproxy.store.wires import OWNER_ID
 
 _MOST = 1000
@@ -52,7 +54,7 @@ def _page(service: Service, call: Call, asked: Asked, first: bytes) -> Page[Obje
     return page_of(fetch, asked.prefix, asked.delimiter, first, asked.most)
 
 
-def _common(call: Call, asked: Asked, page: Page[ObjectRow]) -> list[Node]:
+def _common(call: Call, asked: Asked, page: Page[ObjectRow] | Page[Version]) -> list[Node]:
     nodes: list[Node] = [
         ("Name", call.bucket),
         ("Prefix", shown_name(asked.prefix, encode=asked.encode)),
@@ -73,17 +75,30 @@ def _entries(call: Call, asked: Asked, page: Page[ObjectRow], *, owner: bool) ->
     yield from _prefixes(asked, page)
 
 
-def _prefixes(asked: Asked, page: Page[ObjectRow]) -> Iterator[Node]:
+def _prefixes(asked: Asked, page: Page[ObjectRow] | Page[Version]) -> Iterator[Node]:
     for item in page.items:
-        if not isinstance(item, ObjectRow):
+        if isinstance(item, bytes):
             yield "CommonPrefixes", [("Prefix", shown_name(item, encode=asked.encode))]
 
 
-def _entry(call: Call, asked: Asked, row: ObjectRow, *, owner: bool, version: bool = False) -> Sequence[Node]:
-    nodes: list[Node] = [("Key", shown_name(row.key, encode=asked.encode))]
-    if version:
-        nodes += [("VersionId", "null"), ("IsLatest", "true")]
-    nodes += [("LastModified", iso_date(row.modified)), ("ETag", call.wire.etag(row.etag))]
+def _entry(call: Call, asked: Asked, row: ObjectRow, *, owner: bool) -> Sequence[Node]:
+    return [("Key", shown_name(row.key, encode=asked.encode)), *_described(call, row, owner=owner)]
+
+
+def _version_entry(call: Call, asked: Asked, version: Version) -> Node:
+    row = version.row
+    nodes: list[Node] = [
+        ("Key", shown_name(row.key, encode=asked.encode)),
+        ("VersionId", row.version_id),
+        ("IsLatest", "true" if version.latest else "false"),
+    ]
+    if row.kind == MARKER:
+        return MARKER, [*nodes, ("LastModified", iso_date(row.modified)), ("Owner", _owner(call))]
+    return "Version", [*nodes, *_described(call, row, owner=True)]
+
+
+def _described(call: Call, row: ObjectRow, *, owner: bool) -> Sequence[Node]:
+    nodes: list[Node] = [("LastModified", iso_date(row.modified)), ("ETag", call.wire.etag(row.etag))]
     if call.wire.name == "oss":
         nodes.append(("Type", row.kind))
     elif row.checksum_algorithm:
@@ -141,7 +156,7 @@ async def list_v2(service: Service, call: Call) -> web.StreamResponse:
 
 
 async def list_versions(service: Service, call: Call) -> web.StreamResponse:
-    """ListObjectVersions of a bucket without versioning: every object has the one version `null`."""
+    """ListObjectVersions: by key, newest first; without versioning every object has the one version `null`."""
     service.bucket(call.bucket)
     asked = _asked(call)
     marker = name_bytes(call.query("key-marker") or "")
@@ -149,17 +164,37 @@ async def list_versions(service: Service, call: Call) -> web.StreamResponse:
     if version and not marker:
         details = {"ArgumentName": "version-id-marker", "ArgumentValue": version}
         raise Fault("InvalidArgument", "A version-id marker cannot be specified without a key marker.", details=details)
-    page = _page(service, call, asked, after_marker(marker, asked.prefix, asked.delimiter))
+    page = _version_page(service, call, asked, marker, version)
     nodes = _common(call, asked, page)
     nodes += [("KeyMarker", shown_name(marker, encode=asked.encode)), ("VersionIdMarker", version)]
     if page.truncated:
-        nodes.append(("NextKeyMarker", shown_name(_last(page), encode=asked.encode)))
-        nodes.append(("NextVersionIdMarker", "null"))
-    for item in page.items:
-        if isinstance(item, ObjectRow):
-            nodes.append(("Version", _entry(call, asked, item, owner=True, version=True)))
+        last = page.items[-1]
+        nodes.append(("NextKeyMarker", shown_name(last if isinstance(last, bytes) else last.key, encode=asked.encode)))
+        if not isinstance(last, bytes):
+            nodes.append(("NextVersionIdMarker", last.row.version_id))
+    nodes += [_version_entry(call, asked, item) for item in page.items if not isinstance(item, bytes)]
     nodes += _prefixes(asked, page)
     return xml_answer(call, "ListVersionsResult", nodes)
+
+
+def _version_page(service: Service, call: Call, asked: Asked, marker: bytes, version: str) -> Page[Version]:
+    """Collect the page behind a version of the marker's key, or behind all versions of that key.
+
+    Where that version was deleted meanwhile, the key's versions are listed again from the newest one on.
+    """
+    below, first = NEWEST, after_marker(marker, asked.prefix, asked.delimiter)
+    if version:
+        seen = service.index.version(call.bucket, marker, version_of(version, "version-id-marker"))
+        left = next(service.index.versions(call.bucket, marker, NEWEST, marker + b"\0"), None)
+        if seen is not None:
+            below, first = seen.sequence, marker
+        elif left is not None:
+            first = marker
+
+    def fetch(start: bytes, end: bytes | None) -> Iterator[Version]:
+        return service.index.versions(call.bucket, start, below if start == marker else NEWEST, end)
+
+    return page_of(fetch, asked.prefix, asked.delimiter, first, asked.most)
 
 
 async def list_buckets(service: Service, call: Call) -> web.StreamResponse:

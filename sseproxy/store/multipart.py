@@ -25,10 +25,10 @@ _PART_NUMBER = "Part number must be an integer between 1 and 10000, inclusive"
 
 async def create_upload(service: Service, call: Call) -> web.StreamResponse:
     """Begin an upload: everything about the object but its bytes is fixed here."""
-    service.bucket(call.bucket)
+    bucket = service.bucket(call.bucket)
     await read_document(service, call)
     traits = read_traits(call)
-    write_check(call)
+    write_check(call, bucket)
     algorithm, kind = _checksum_choice(call)
     settings = {"traits": traits.to_json(), "algorithm": algorithm, "type": kind}
     upload = secrets.token_hex(16).upper()

@@ -17,6 +17,7 @@ from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.target import name_bytes
 from sseproxy.store.texts import http_date
 from sseproxy.store.traits import Traits, load_tags, read_traits, shown_class
+from sseproxy.store.versioning import asked_version, change_headers, delete, discard, find, version_headers
 
 _OVERRIDES = {
     "response-content-type": "Content-Type",
@@ -38,20 +39,12 @@ def check_key(call: Call) -> None:
         raise Fault("InvalidObjectName")
 
 
-def check_version(call: Call) -> None:
-    """Check that no version but the only one is asked for."""
-    version = call.query("versionId")
-    if version is not None and version != "null":
-        details = {"ArgumentName": "versionId", "ArgumentValue": version}
-        raise Fault("InvalidArgument", "Invalid version id specified", details=details)
-
-
 async def put_object(service: Service, call: Call) -> web.StreamResponse:
     """Store the body under the key, atomically."""
-    service.bucket(call.bucket)
+    bucket = service.bucket(call.bucket)
     traits = read_traits(call)
     wanted = announced(call.wire, call.headers, call.payload.sha256)
-    check = write_check(call)
+    check = write_check(call, bucket)
     check(service.index.object(call.bucket, call.key))
     received = await receive(service, call, wanted, (), announced_length(call))
     algorithm = wanted.algorithm or "crc64nvme"
@@ -66,12 +59,12 @@ async def put_object(service: Service, call: Call) -> web.StreamResponse:
             md5=b64(received.digested.md5),
         )
         row = new_row(service, call, traits, metadata, received)
-        old = service.index.put_object(row, check)
+        change = service.index.put_object(row, check)
     except BaseException:
         service.files.remove([received.name])
         raise
-    discard(service, old)
-    headers = {"ETag": call.wire.etag(row.etag)}
+    discard(service, change)
+    headers = {"ETag": call.wire.etag(row.etag), **change_headers(call, change)}
     if call.wire.name == "oss":
         headers |= {"x-oss-hash-crc64ecma": str(metadata.crc64), "Content-MD5": metadata.md5 or ""}
     else:
@@ -98,18 +91,13 @@ def new_row(service: Service, call: Call, traits: Traits, metadata: Metadata, re
     )
 
 
-def discard(service: Service, old: ObjectRow | None) -> None:
-    """Remove the files of an object that is no longer visible."""
-    if old is not None:
-        service.files.remove([old.body, old.meta])
-
-
 async def get_object(service: Service, call: Call) -> web.StreamResponse:
     """Answer GET and HEAD on an object."""
-    check_version(call)
-    row, metadata = _resolve(service, call)
+    own = find(service, call)
+    row, metadata = _resolve(service, own)
     row = _as_it_lies(service, row)
     headers = object_headers(call, row, metadata)
+    headers.update(version_headers(service, call, own))
     verdict = judge(call.headers, call.wire.etag(row.etag), row.modified)
     if verdict.failed:
         raise failed(verdict.failed)
@@ -137,13 +125,12 @@ async def get_object(service: Service, call: Call) -> web.StreamResponse:
     )
 
 
-def _resolve(service: Service, call: Call) -> tuple[ObjectRow, Metadata]:
+def _resolve(service: Service, row: ObjectRow) -> tuple[ObjectRow, Metadata]:
     """Return the object and its metadata; a symlink shows its own headers over the bytes of its target."""
-    row = service.object(call.bucket, call.key)
     metadata = service.metadata(row)
     if row.kind != "Symlink":
         return row, metadata
-    target = service.index.object(call.bucket, name_bytes(metadata.symlink or ""))
+    target = service.index.object(row.bucket, name_bytes(metadata.symlink or ""))
     if target is None:
         raise Fault("SymlinkTargetNotExist")
     if target.kind == "Symlink":
@@ -249,8 +236,7 @@ def _add_checksums(call: Call, row: ObjectRow, metadata: Metadata, headers: CIMu
 
 
 async def delete_object(service: Service, call: Call) -> web.StreamResponse:
-    """Delete the object; deleting what is not there succeeds."""
-    check_version(call)
+    """Delete the object or one version of it; deleting what is not there succeeds."""
     service.bucket(call.bucket)
-    discard(service, service.index.delete_object(call.bucket, call.key, delete_check(call)))
-    return answer(call, 204)
+    change = delete(service, call.bucket, call.key, asked_version(call), now_ms(), delete_check(call))
+    return answer(call, 204, change_headers(call, change))

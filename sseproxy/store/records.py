@@ -5,21 +5,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+ENABLED = "Enabled"
+SUSPENDED = "Suspended"
+MARKER = "DeleteMarker"
+NULL = "null"
+"""The id of the version that a bucket without versioning, or with it suspended, writes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketRow:
-    """A bucket. `created` is in milliseconds since the epoch; `acl` is a canned one."""
+    """A bucket. `created` is in milliseconds since the epoch; `acl` is a canned one.
+
+    `versioning` is empty until somebody enables it, from then on `ENABLED` or `SUSPENDED`.
+    """
 
     name: str
     created: int
     acl: str
+    versioning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRow:
-    """An object as the index knows it.
+    """An object, or one version of it, as the index knows it.
 
     `body` and `meta` name immutable files; `etag` is lower case without quotes; `modified` is in milliseconds.
+    `version` is empty for the null version; of a key's versions the one with the highest `sequence` is the newest. A
+    delete marker has the kind `MARKER` and no files.
     """
 
     bucket: str
@@ -35,6 +47,39 @@ class ObjectRow:
     checksum_type: str
     acl: str
     tags: str
+    version: str = ""
+    sequence: int = 0
+
+    @property
+    def version_id(self) -> str:
+        """The version's id as clients see it."""
+        return self.version or NULL
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An entry of a listing of versions; `latest` tells that GET without a version means this one."""
+
+    row: ObjectRow
+    latest: bool
+
+    @property
+    def key(self) -> bytes:
+        """The key's bytes."""
+        return self.row.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a write or a delete did.
+
+    `version` is the id that the client is told, None in a bucket that never had versioning; `marker` tells that it is
+    one of a delete marker. `gone` is the version that nobody can read any more: its files may go.
+    """
+
+    version: str | None = None
+    marker: bool = False
+    gone: ObjectRow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from sseproxy.store import annotations, appending, buckets, copying, listing, multipart, objects
+from sseproxy.store import annotations, appending, buckets, copying, listing, multipart, objects, versioning
 from sseproxy.store.completion import complete_upload
 from sseproxy.store.faults import Fault
 from sseproxy.store.service import Answer, Call, Service
@@ -34,7 +34,6 @@ _UNKNOWN = frozenset(
         "renameObject",
         "requestPayment",
         "resourceGroup",
-        "restore",
         "retention",
         "rtc",
         "seal",
@@ -70,6 +69,7 @@ _OBJECT: dict[tuple[str, str], Handler] = {
     ("DELETE", "tagging"): annotations.delete_tags,
     ("GET", "acl"): annotations.get_object_acl,
     ("PUT", "acl"): annotations.put_object_acl,
+    ("POST", "restore"): annotations.restore_object,
 }
 _S3_OBJECT: dict[tuple[str, str], Handler] = {("GET", "attributes"): annotations.get_attributes}
 _OSS_OBJECT: dict[tuple[str, str], Handler] = {
@@ -88,10 +88,10 @@ _BUCKET: dict[tuple[str, str], Handler] = {
     ("GET", "versions"): listing.list_versions,
     ("GET", "uploads"): multipart.list_uploads,
     ("GET", "location"): buckets.get_location,
-    ("GET", "versioning"): buckets.get_versioning,
+    ("GET", "versioning"): versioning.get_versioning,
     ("GET", "acl"): annotations.get_bucket_acl,
     ("PUT", "acl"): annotations.put_bucket_acl,
-    ("PUT", "versioning"): buckets.put_setting,
+    ("PUT", "versioning"): versioning.put_versioning,
     **{("GET", name): buckets.get_setting for name in buckets.SETTINGS},
     **{("PUT", name): buckets.put_setting for name in buckets.SETTINGS},
     **{("DELETE", name): buckets.delete_setting for name in buckets.SETTINGS},

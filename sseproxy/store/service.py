@@ -40,14 +40,6 @@ class Service:
             raise Fault("NoSuchBucket", details={"BucketName": name})
         return found
 
-    def object(self, bucket: str, key: bytes) -> ObjectRow:
-        """Return the object; raises `Fault` NoSuchBucket or NoSuchKey."""
-        found = self.index.object(bucket, key)
-        if found is None:
-            self.bucket(bucket)
-            raise Fault("NoSuchKey", details={"Key": key.decode("utf-8", "replace")})
-        return found
-
     def metadata(self, row: ObjectRow) -> Metadata:
         """Return the object's metadata; raises `Fault` InternalError where its file is missing or damaged."""
         try:

@@ -43,8 +43,10 @@ def bucket(request: pytest.FixtureRequest, s3: Any) -> str:
 
 
 @pytest.fixture
-def oss(store: Server, bucket: str) -> oss2.Bucket:
-    return oss2.Bucket(oss2.Auth(ACCESS_KEY, SECRET_KEY), store.url, bucket)
+def oss(store: Server, bucket: str) -> Iterator[oss2.Bucket]:
+    session = oss2.Session()
+    yield oss2.Bucket(oss2.Auth(ACCESS_KEY, SECRET_KEY), store.url, bucket, session=session)
+    session.session.close()
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def test_an_error_on_head_has_no_body_and_on_oss_a_header(wire: Wire, bucket: st
     assert b"<Code>NoSuchKey</Code>" in base64.b64decode(oss.headers["x-oss-err"])
 
 
-@pytest.mark.parametrize("target", ["?torrent", "?restore", "?select", "?x-oss-process=image", "?legal-hold"])
+@pytest.mark.parametrize("target", ["?torrent", "?select", "?x-oss-process=image", "?legal-hold"])
 def test_an_unknown_sub_resource_is_never_taken_for_the_object(wire: Wire, bucket: str, target: str) -> None:
     wire.s3("PUT", f"/{bucket}/k", b"body")
 

@@ -104,7 +104,7 @@ def test_settings_come_back_as_they_were_sent(wire: Wire, bucket: str, name: str
     assert wire.s3("GET", f"/{bucket}?{name}").body != body
 
 
-@pytest.mark.parametrize("name", ["encryption", "versioning", "object-lock", "replication"])
+@pytest.mark.parametrize("name", ["encryption", "object-lock", "replication"])
 def test_settings_that_would_change_the_store_are_refused(wire: Wire, bucket: str, name: str) -> None:
     assert wire.s3("PUT", f"/{bucket}?{name}", b"<A/>", {"Content-MD5": md5_b64(b"<A/>")}).outcome == (
         501,

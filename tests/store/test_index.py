@@ -1,13 +1,17 @@
 """The index: what is checked and what is written are one step."""
 
+import signal
+import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sseproxy.store.index import Index
-from sseproxy.store.records import BucketRow, ObjectRow, PartRow, UploadRow
+from sseproxy.store.index import NEWEST, Index
+from sseproxy.store.records import BucketRow, Change, ObjectRow, PartRow, UploadRow
 
 
 def an_object(**changes: Any) -> ObjectRow:
@@ -33,6 +37,10 @@ def index(tmp_path: Path) -> Any:
     index.close()
 
 
+def _answer(_: Change) -> str:
+    return "a"
+
+
 def _fail(_: ObjectRow | None) -> None:
     raise LookupError
 
@@ -42,8 +50,8 @@ def test_a_check_that_fails_leaves_everything_as_it_was(index: Index) -> None:
 
     for attempt in (
         lambda: index.put_object(an_object(etag="new"), _fail),
-        lambda: index.delete_object("bucket", b"k", _fail),
-        lambda: index.finish_upload(an_object(etag="new"), "u", [], _fail, (b"", "")),
+        lambda: index.delete_object("bucket", b"k", 6, _fail),
+        lambda: index.finish_upload(an_object(etag="new"), "u", [], _fail, (b"", _answer)),
     ):
         with pytest.raises(LookupError):
             attempt()
@@ -55,9 +63,9 @@ def test_a_check_that_fails_leaves_everything_as_it_was(index: Index) -> None:
 def test_a_write_returns_what_it_replaced(index: Index) -> None:
     seen: list[ObjectRow | None] = []
 
-    assert index.put_object(an_object(), seen.append) is None
-    assert index.put_object(an_object(etag="new"), seen.append) == an_object()
-    assert index.delete_object("bucket", b"k", seen.append) == an_object(etag="new")
+    assert index.put_object(an_object(), seen.append).gone is None
+    assert index.put_object(an_object(etag="new"), seen.append).gone == an_object()
+    assert index.delete_object("bucket", b"k", 6, seen.append).gone == an_object(etag="new")
     assert seen == [None, an_object(), an_object(etag="new")]
 
 
@@ -97,7 +105,7 @@ def test_finishing_fails_if_a_part_changed_meanwhile(index: Index) -> None:
     used = index.parts("u")
     index.put_part(a_part(1, "second"))
 
-    assert index.finish_upload(an_object(), "u", used, lambda _: None, (b"r", "a")) == (False, None, ())
+    assert index.finish_upload(an_object(), "u", used, lambda _: None, (b"r", _answer)) == (None, ())
     assert index.object("bucket", b"k") is None
 
 
@@ -106,7 +114,7 @@ def test_finishing_frees_all_parts_and_remembers_the_answer(index: Index) -> Non
         index.put_part(a_part(number, f"p{number}"))
     used = [part for part in index.parts("u") if part.number == 2]
 
-    assert index.finish_upload(an_object(), "u", used, lambda _: None, (b"r", "a")) == (True, None, ["p1", "p2"])
+    assert index.finish_upload(an_object(), "u", used, lambda _: None, (b"r", _answer)) == (Change(), ["p1", "p2"])
     assert index.finished("bucket", b"k", "u") == (b"r", "a")
     assert index.upload("bucket", b"k", "u") is None
     assert index.files() == {"b", "m"}
@@ -116,7 +124,7 @@ def test_a_bucket_goes_only_when_it_is_empty(index: Index) -> None:
     index.put_configuration("bucket", "cors", b"x")
     index.put_object(an_object(), lambda _: None)
     assert not index.delete_bucket("bucket")
-    index.delete_object("bucket", b"k", lambda _: None)
+    index.delete_object("bucket", b"k", 6, lambda _: None)
 
     assert index.delete_bucket("bucket")
     assert (index.bucket("bucket"), index.configuration("bucket", "cors")) == (None, None)
@@ -126,7 +134,73 @@ def test_a_bucket_goes_only_when_it_is_empty(index: Index) -> None:
 def test_notes_on_an_object_change_alone(index: Index) -> None:
     index.put_object(an_object(), lambda _: None)
 
-    index.annotate("bucket", b"k", tags="t")
-    index.annotate("bucket", b"k", acl="a")
+    index.annotate(an_object(), tags="t")
+    index.annotate(an_object(), acl="a")
 
     assert index.object("bucket", b"k") == an_object(tags="t", acl="a")
+
+
+_OLD = """
+CREATE TABLE buckets (name TEXT PRIMARY KEY, created INTEGER NOT NULL, acl TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE objects (
+    bucket TEXT NOT NULL, key BLOB NOT NULL, body TEXT NOT NULL, meta TEXT NOT NULL, size INTEGER NOT NULL,
+    etag TEXT NOT NULL, modified INTEGER NOT NULL, kind TEXT NOT NULL, storage_class TEXT NOT NULL,
+    checksum_algorithm TEXT NOT NULL, checksum_type TEXT NOT NULL, acl TEXT NOT NULL, tags TEXT NOT NULL,
+    PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+INSERT INTO buckets VALUES ('bucket', 1, '');
+INSERT INTO objects VALUES ('bucket', x'6b', 'b', 'm', 1, 'e', 5, 'Normal', '', '', '', '', '');
+"""
+
+
+def test_a_directory_of_before_versioning_opens_with_what_it_has(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "index")
+    old.executescript(_OLD)
+    old.close()
+
+    for _ in range(2):
+        index = Index(tmp_path / "index")
+        assert index.bucket("bucket") == BucketRow(name="bucket", created=1, acl="")
+        assert index.object("bucket", b"k") == an_object()
+        assert index.files() == {"b", "m"}
+        index.close()
+    index = Index(tmp_path / "index")
+    index.put_versioning("bucket", "Enabled")
+    change = index.put_object(an_object(body="b2", meta="m2"), lambda _: None)
+    assert (change.gone, index.version("bucket", b"k", "")) == (None, an_object())
+    assert index.files() == {"b", "m", "b2", "m2"}
+    index.close()
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sseproxy.store.index import NEWEST, Index
+index, left = Index(Path(sys.argv[1])), [int(sys.argv[2])]
+def die(statement):
+    if statement.lstrip().upper().startswith(("INSERT", "DELETE", "COMMIT")):
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+index._db.set_trace_callback(die)
+index.delete_version("bucket", b"k", index.object("bucket", b"k").version, lambda _: None)
+"""
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 6])
+def test_a_process_killed_while_it_deletes_a_version_leaves_either_state(
+    index: Index, tmp_path: Path, step: int
+) -> None:
+    index.put_versioning("bucket", "Enabled")
+    for name in ("1", "2"):
+        index.put_object(an_object(body=name, meta=name), lambda _: None)
+    index.close()
+
+    died = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path / "index"), str(step)], check=False)
+
+    assert died.returncode == -signal.SIGKILL
+    again = Index(tmp_path / "index")
+    found = [version.row.body for version in again.versions("bucket", b"", NEWEST, None)]
+    shown = again.object("bucket", b"k")
+    assert shown is not None
+    assert (shown.body, found, again.files()) == ("2", ["2", "1"], {"1", "2"})
+    again.close()

@@ -202,10 +202,12 @@ def test_a_waiting_client_is_told_to_go_on_only_after_the_checks(wire: Wire, sto
         head = "".join(f"{name}: {value}\r\n" for name, value in signed.headers.items())
         with socket.create_connection((store.host, store.port)) as connection:
             connection.sendall(f"PUT {target} HTTP/1.1\r\n{head}Expect: 100-continue\r\n\r\n".encode())
-            line = connection.makefile("rb").readline()
-            if b"100" in line:
-                connection.sendall(body)
-                assert b"200" in connection.recv(1000)
+            with connection.makefile("rb") as answers:
+                line = answers.readline()
+                if b"100" in line:
+                    connection.sendall(body)
+                    assert answers.readline() == b"\r\n"
+                    assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
         return line
 
     assert first_line(f"/{bucket}/k") == b"HTTP/1.1 100 Continue\r\n"

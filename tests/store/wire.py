@@ -17,7 +17,7 @@ EMPTY = hashlib.sha256(b"").hexdigest()
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _OSS_SIGNED = {
     "acl", "append", "bucketInfo", "delete", "objectMeta", "partNumber", "position", "stat", "symlink", "tagging",
-    "uploadId", "uploads", "versionId", "continuation-token", "location", "cors", "lifecycle", "encryption", "versioning", "replication",
+    "restore", "uploadId", "uploads", "versionId", "versions", "continuation-token", "location", "cors", "lifecycle", "encryption", "versioning", "replication",
     "response-content-type",
 }  # fmt: skip
 
