@@ -1,10 +1,11 @@
-"""The command line: `sseproxy serve`, `sseproxy dev`, `sseproxy check`, `sseproxy keys …`, `sseproxy objects …`."""
+"""The command line: `sseproxy serve`, `dev`, `check`, `keys …`, `objects …`, `buckets …`."""
 
 from typing import Annotated
 
 import typer
 
 from sseproxy import __version__
+from sseproxy.cli.buckets import app as buckets
 from sseproxy.cli.check import check
 from sseproxy.cli.dev import dev
 from sseproxy.cli.keys import app as keys
@@ -25,6 +26,7 @@ app.command()(dev)
 app.command(hidden=True)(worker)
 app.add_typer(keys)
 app.add_typer(objects)
+app.add_typer(buckets)
 
 
 def _show_version(*, wanted: bool) -> None:

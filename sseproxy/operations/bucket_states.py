@@ -122,6 +122,12 @@ def _remember(remembered: dict[str, T], bucket: str, value: T) -> None:
     remembered[bucket] = value
 
 
+def bucket_of_record(key: str) -> str | None:
+    """Return the bucket whose state a key of the state bucket records; None for other keys."""
+    bucket = key.removeprefix("buckets/").removesuffix("/state")
+    return bucket if key == _key(bucket) else None
+
+
 def _key(bucket: str) -> str:
     return f"buckets/{bucket}/state"
 
