@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sseproxy.cli.examples import example
 from sseproxy.cli.keys_backup import backup, change_root_key, restore
 from sseproxy.cli.keys_deletion import delete_version, schedule_deletion
 from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
@@ -41,7 +42,7 @@ Off = Annotated[bool, typer.Option("--off", help="No longer rotate by itself.")]
 For = Annotated[str, typer.Option("--for", metavar="USES", help="encrypt, decrypt or encrypt,decrypt.")]
 
 
-@app.command()
+@app.command(epilog=example("keys create --alias alias/photos --description 'Photos of customers' --config FILE"))
 def create(
     *,
     description: Description = "",
@@ -61,7 +62,7 @@ def create(
     change_key(config, data, change, as_json=as_json, create=True)
 
 
-@app.command()
+@app.command(epilog=example("keys alias 860e2b20-c8f1-4bf4-936d-4d25ad44a63c alias/photos --config FILE"))
 def alias(
     key_id: KeyId,
     name: Annotated[str, typer.Argument(metavar="alias/NAME", help="The alias.")],
@@ -80,7 +81,7 @@ def alias(
     change_key(config, data, change, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=example("keys rotate alias/photos --config FILE"))
 def rotate(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
     """Give a CMK a new version now: new keys and the bucket keys are wrapped by it, older versions still open."""
 
@@ -91,7 +92,7 @@ def rotate(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None,
     rewrap_after_rotation(place_of(config, data), key_id)
 
 
-@app.command()
+@app.command(epilog=example("keys rotation alias/photos --every 90 --config FILE"))
 def rotation(
     key_id: KeyId,
     *,
@@ -113,7 +114,7 @@ def rotation(
     change_key(config, data, change, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=example("keys enable alias/photos --config FILE"))
 def enable(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
     """Let a disabled CMK be used again."""
 
@@ -124,7 +125,7 @@ def enable(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None,
     change_key(config, data, change, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=example("keys disable alias/photos --config FILE"))
 def disable(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
     """Let a CMK neither wrap nor unwrap; running proxies follow within cache.unwrapped_key_lifetime."""
 
@@ -135,7 +136,9 @@ def disable(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None
     change_key(config, data, change, as_json=as_json)
 
 
-@app.command("cancel-deletion")
+@app.command(
+    "cancel-deletion", epilog=example("keys cancel-deletion 860e2b20-c8f1-4bf4-936d-4d25ad44a63c --config FILE")
+)
 def cancel_deletion(
     key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False
 ) -> None:
@@ -148,7 +151,7 @@ def cancel_deletion(
     change_key(config, data, change, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=example("keys grant alias/photos --principal ACCESS_KEY --for encrypt,decrypt --config FILE"))
 def grant(
     key_id: KeyId,
     *,
@@ -168,7 +171,7 @@ def grant(
     change_key(config, data, change, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=example("keys revoke alias/photos --principal ACCESS_KEY --config FILE"))
 def revoke(
     key_id: KeyId,
     *,
@@ -188,14 +191,27 @@ def revoke(
     change_key(config, data, change, as_json=as_json)
 
 
-app.command("list")(list_keys)
-app.command()(describe)
-app.command("rewrap")(rewrap)
-app.command("schedule-deletion")(schedule_deletion)
-app.command("delete-version")(delete_version)
-app.command("import-parameters")(import_parameters)
-app.command("import")(import_material)
-app.command("delete-material")(delete_material)
-app.command("backup")(backup)
-app.command("restore")(restore)
-app.command("change-root-key")(change_root_key)
+app.command("list", epilog=example("keys list --config FILE --json"))(list_keys)
+app.command(epilog=example("keys describe alias/photos --config FILE"))(describe)
+app.command("rewrap", epilog=example("keys rewrap alias/photos --config FILE"))(rewrap)
+app.command(
+    "schedule-deletion",
+    epilog=example("keys schedule-deletion 860e2b20-c8f1-4bf4-936d-4d25ad44a63c --days 30 --config FILE"),
+)(schedule_deletion)
+app.command("delete-version", epilog=example("keys delete-version alias/photos 1 --config FILE"))(delete_version)
+app.command(
+    "import-parameters",
+    epilog=example("keys import-parameters alias/mine --public-key public.der --token token --config FILE"),
+)(import_parameters)
+app.command(
+    "import",
+    epilog=example(
+        "keys import alias/mine --token token --material wrapped --expires 2027-01-31T12:00:00Z --config FILE"
+    ),
+)(import_material)
+app.command("delete-material", epilog=example("keys delete-material alias/mine --config FILE"))(delete_material)
+app.command("backup", epilog=example("keys backup --to /backup/kms-2026-11-21 --config FILE"))(backup)
+app.command("restore", epilog=example("keys restore /backup/kms-2026-11-21 --config FILE"))(restore)
+app.command("change-root-key", epilog=example("keys change-root-key --root-key-file new.key --config FILE"))(
+    change_root_key
+)

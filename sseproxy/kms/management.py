@@ -27,14 +27,14 @@ _SOONEST_DELETION, _LATEST_DELETION = 7, 30  # days, as the services have it
 
 
 def create_key(rows: Rows, sealing_key: SealingKey, now: datetime, *, description: str, alias: str | None) -> KeyRow:
-    """Create a CMK with generated material, and let `alias` name it."""
+    """Create a CMK with generated material, and let `alias` name it, which must be free."""
     key_id = _add_key(rows, now, KeyState.ENABLED, Origin.GENERATED, description=description, alias=alias)
     _add_version(rows, sealing_key, now, key_id, 1)
     return existing_key(rows, key_id)
 
 
 def create_external_key(rows: Rows, now: datetime, *, description: str, alias: str | None) -> KeyRow:
-    """Create a CMK that waits for its material, and let `alias` name it."""
+    """Create a CMK that waits for its material, and let `alias` name it, which must be free."""
     key_id = _add_key(rows, now, KeyState.PENDING_IMPORT, Origin.EXTERNAL, description=description, alias=alias)
     return existing_key(rows, key_id)
 
@@ -202,7 +202,7 @@ def state_refusal(row: KeyRow) -> KeyStateRefused:
 
 def _add_key(rows: Rows, now: datetime, state: KeyState, origin: Origin, *, description: str, alias: str | None) -> str:
     if alias is not None:
-        _check_alias(alias)
+        _check_free(rows, alias)
     key_id = str(uuid.uuid4())
     rows.add_key(
         KeyRow(
@@ -223,6 +223,18 @@ def _add_version(rows: Rows, sealing_key: SealingKey, now: datetime, key_id: str
         key_id,
         VersionRow(version=version, sealed=sealed, created=now.isoformat(), expires=None, material_hash=hashed),
     )
+
+
+def _check_free(rows: Rows, alias: str) -> None:
+    """Raise `InvalidArgument` where an alias names a CMK already: creating another must not take it away in silence."""
+    _check_alias(alias)
+    target = rows.alias_target(alias)
+    if target is not None:
+        raise InvalidArgument(
+            f"The alias {alias} names the CMK {target} already: create one without it, and let `keys alias` move it.",
+            ArgumentName="AliasName",
+            ArgumentValue=alias,
+        )
 
 
 def _check_alias(alias: str) -> None:

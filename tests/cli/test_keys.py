@@ -82,6 +82,19 @@ def test_a_key_is_created_named_rotated_and_listed(keys: Keys) -> None:
     assert _json(keys("describe", "alias/photos", "--json")) == rotated
 
 
+def test_a_second_key_does_not_take_an_alias_away_in_silence(dev_keys: Keys) -> None:
+    first = _json(dev_keys("create", "--alias", "alias/photos", "--json"))
+
+    for origin in ("generated", "external"):
+        again = dev_keys("create", "--alias", "alias/photos", "--origin", origin)
+        assert (again.exit_code, again.stderr) == (
+            1,
+            f"sseproxy: The alias alias/photos names the CMK {first['key_id']} already: create one without it, and let "
+            "`keys alias` move it.\n",
+        )
+    assert _json(dev_keys("list", "--json")) == [first]
+
+
 def test_people_get_tables(dev_keys: Keys) -> None:
     key_id = _json(dev_keys("create", "--alias", "alias/photos", "--description", "a\x1b[31mb", "--json"))["key_id"]
 
