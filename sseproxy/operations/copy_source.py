@@ -10,7 +10,7 @@ from sseproxy.dialect.base import Dialect
 from sseproxy.errors import InvalidArgument, PreconditionFailed
 from sseproxy.exchange import Body, Request
 from sseproxy.model import ByteRange, ObjectRef
-from sseproxy.operations.attributes import Opened, Overwritten, Unsealed, pinned
+from sseproxy.operations.attributes import Found, Opened, Overwritten, Unsealed, pinned
 from sseproxy.operations.backend import Address, expect, object_request
 from sseproxy.operations.bodies import start
 from sseproxy.operations.context import Services
@@ -43,6 +43,12 @@ def copy_source_header(address: Address) -> str:
     """Return how a copy source is named towards the storage."""
     query = f"?{address.version_query}" if address.version_query else ""
     return f"/{address.ref.bucket}/{address.raw_key}{query}"
+
+
+def source_version(services: Services, found: Found) -> dict[str, str]:
+    """Return the header that tells which version was copied, where the storage keeps versions."""
+    version = found.headers.get(services.dialect.header("version-id"))
+    return {} if version is None else {services.dialect.header("copy-source-version-id"): version}
 
 
 def judge_source(services: Services, request: Request, subject: Opened | Unsealed) -> None:

@@ -11,7 +11,7 @@ from sseproxy.operations.attributes import Opened, Unsealed, look, settled
 from sseproxy.operations.backend import address_of
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
-from sseproxy.operations.copy_source import NotModifiedCopy, copy_source_of, judge_source, source_body
+from sseproxy.operations.copy_source import NotModifiedCopy, copy_source_of, judge_source, source_body, source_version
 from sseproxy.operations.customer_keys import customer_key_of, source_key_of
 from sseproxy.operations.upload_keys import open_upload
 from sseproxy.operations.upload_part import PlainPart, algorithms_of, find_upload, part_number, store_part
@@ -55,6 +55,7 @@ async def _copy(services: Services, request: Request) -> Response:
     record = await store_part(services, upload, key, part)
     checksum = record.checksum if upload.checksum_algorithm is not None else None
     headers = sse_headers(services.dialect, upload.envelope, customer_key_of(services, request))
+    headers.update(source_version(services, subject.found))
     if services.dialect.crc64_header is not None:  # oss2 takes the ETag from the header, others from the document
         headers["ETag"] = services.dialect.show_etag(record.etag)
         headers[services.dialect.crc64_header] = str(record.crc64)
