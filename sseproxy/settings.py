@@ -46,6 +46,12 @@ def _address(value: str) -> str:
 
 
 def _endpoint(value: str) -> str:
+def _host_name(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", value.lower()) is None:
+        raise ValueError(f"{value!r} is not the name of a host; write it without scheme and port")
+    return value.lower()
+
+
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("this is not the URL of a store; write for example https://s3.example.com")
@@ -74,6 +80,7 @@ def _prefix(value: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
+HostName = Annotated[str, AfterValidator(_host_name)]
 DefaultAlgorithm = Annotated[Algorithm, AfterValidator(_implemented)]
 
 
@@ -96,6 +103,9 @@ class Listen(Section):
     )
     domains: tuple[str, ...] = Field(default=(), description="base domains of virtual-hosted style requests")
     unsigned_dialect: DialectName = Field(default="s3", description="how requests without a signature are understood")
+    hosts: dict[HostName, str] = Field(
+        default_factory=dict, description="hosts that stand for one bucket each (CNAME), and that bucket"
+    )
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

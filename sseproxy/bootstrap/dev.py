@@ -50,6 +50,7 @@ def dev_settings(options: DevOptions, endpoint: str, access_key: str, secret_key
                 "admin_address": options.admin,
                 "tls_cert": options.tls_cert,
                 "tls_key": options.tls_key,
+                "domains": ("localhost",),  # bucket.localhost:PORT, as SDKs address it by themselves
             },
             "upstream": {
                 "endpoint": endpoint,

@@ -22,7 +22,7 @@ from sseproxy.server.incoming import Arrival, Head, build_request, header_list, 
 from sseproxy.server.outgoing import CutOff, deliver
 from sseproxy.server.posting import Posting, is_posted_form, posted_request, receive_form
 from sseproxy.server.refusals import error_code, known_error, refuse
-from sseproxy.server.target import parse_target
+from sseproxy.server.target import Addressing, parse_target
 from sseproxy.server.visit import Ledger, Visit, new_request_id
 from sseproxy.settings import ClientsSettings, LimitsSettings, Listen
 from sseproxy.signing import parse_query
@@ -58,7 +58,7 @@ class Gateway:
 
     def __init__(self, backing: Backing) -> None:
         self._handlers = backing.handlers
-        self._domains = backing.listen.domains
+        self._addressing = Addressing(backing.listen.domains, backing.listen.hosts)
         self._timeout_s = backing.limits.body_timeout
         self._pool = backing.digest_pool
         self._clock = backing.clock
@@ -131,7 +131,7 @@ class Gateway:
     async def _handlers_answer(self, raw: web.BaseRequest, visit: Visit) -> Response:
         framing = read_framing(raw.headers, raw.version)
         body = visit.body = ClientBody(raw, framing, self._timeout_s)
-        target = visit.target = parse_target(raw.raw_path, visit.host, self._domains)
+        target = visit.target = parse_target(raw.raw_path, visit.host, self._addressing)
         head = read_head(raw.method, target, header_list(raw))
         if is_posted_form(head, visit.dialect):
             async with aclosing(body.read()) as wire:

@@ -4,8 +4,8 @@ Keys may hold `//`, `..`, `%2F` and `+`; they are decoded once, for whoever need
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from sseproxy.errors import InvalidBucketName, MalformedPath
@@ -29,16 +29,41 @@ class Target:
         return decode_path(self.raw_key) if self.raw_key else None
 
 
-def parse_target(target: str, host: str, domains: Sequence[str]) -> Target:
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """Which hosts name a bucket: those in `hosts` by their whole name (CNAME), others in front of one of `domains`.
+
+    All names are compared without case.
+    """
+
+    domains: Sequence[str] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+
+    def bucket_of(self, host: str) -> str | None:
+        """Return the bucket that a Host header names; None: the request is path-style."""
+        name = _without_port(host).lower().rstrip(".")
+        if name in self.hosts:
+            return self.hosts[name]
+        if _is_address(name):
+            return None
+        for domain in sorted((domain.lower() for domain in self.domains), key=len, reverse=True):
+            if name == domain:
+                return None
+            if name.endswith(f".{domain}"):
+                return name.removesuffix(f".{domain}")
+        return None
+
+
+def parse_target(target: str, host: str, addressing: Addressing) -> Target:
     """Split a request target as received.
 
-    The bucket is the label in front of one of `domains` in `host`, else the first segment of the path. Raises
-    `MalformedPath`, `InvalidBucketName`.
+    The bucket is the one that `host` names, else the first segment of the path. Raises `MalformedPath`,
+    `InvalidBucketName`.
     """
     raw_path, _, raw_query = _origin_form(target, host).partition("?")
     if "#" in target:
         raise MalformedPath
-    bucket = bucket_of_host(host, domains)
+    bucket = addressing.bucket_of(host)
     if bucket is not None:
         return Target(raw_path=raw_path, raw_query=raw_query, bucket=bucket, raw_key=raw_path[1:])
     raw_bucket, _, raw_key = raw_path[1:].partition("/")
@@ -47,19 +72,6 @@ def parse_target(target: str, host: str, domains: Sequence[str]) -> Target:
     return Target(
         raw_path=raw_path, raw_query=raw_query, bucket=decode_path(raw_bucket) if raw_bucket else None, raw_key=raw_key
     )
-
-
-def bucket_of_host(host: str, domains: Sequence[str]) -> str | None:
-    """Return the bucket of a virtual-hosted request; None: the request is path-style."""
-    name = _without_port(host).lower().rstrip(".")
-    if _is_address(name):
-        return None
-    for domain in sorted((domain.lower() for domain in domains), key=len, reverse=True):
-        if name == domain:
-            return None
-        if name.endswith(f".{domain}"):
-            return name.removesuffix(f".{domain}")
-    return None
 
 
 def _origin_form(target: str, host: str) -> str:

@@ -63,9 +63,9 @@ def verify_aws_v2(claim: Claim, request: SignedRequest, secret: str) -> Verified
     heads = [request.headers]
     if claim.scheme.in_query and (hoisted := _hoisted(request)):
         heads.append([*request.headers, *hoisted])
-    variants = product(heads, (_BOTOCORE, _MINIO, _BOTOCORE | _MINIO), ("", "="))
-    for headers, names, empty in variants:
-        text = string_to_sign(claim, request, names, headers=headers, empty=empty)
+    variants = product(heads, (_BOTOCORE, _MINIO, _BOTOCORE | _MINIO), ("", "="), _paths(request))
+    for headers, names, empty, path in variants:
+        text = string_to_sign(claim, request, names, headers=headers, empty=empty, path=path)
         expected = b64encode(hmac.digest(secret.encode(), to_bytes(text), "sha1"))
         if hmac.compare_digest(expected, claim.signature.encode("utf-8", "replace")):
             return Verified(claim=claim, seed_signature="", signing_key=b"")
@@ -86,11 +86,12 @@ def string_to_sign(
     *,
     headers: Sequence[tuple[str, str]],
     empty: str = "",
+    path: str | None = None,
 ) -> str:
     """Return the string to sign with a set of sub-resources.
 
     `headers` are the request's, with or without those that travel in the URL; `empty` is written behind a
-    sub-resource that was sent as `name=`.
+    sub-resource that was sent as `name=`; `path` is the resource, None: as it was sent.
     """
     names = sorted({name.lower() for name, _ in headers if name.lower().startswith("x-amz-")})
     amz = "".join(f"{name}:{','.join(value.strip() for value in header_values(headers, name))}\n" for name in names)
@@ -103,7 +104,7 @@ def string_to_sign(
             header(headers, "content-md5") or "",
             header(headers, "content-type") or "",
             date,
-            amz + _resource(request, signed_names, empty),
+            amz + _resource(request, signed_names, empty, _paths(request)[0] if path is None else path),
         ]
     )
 
@@ -116,11 +117,20 @@ def _hoisted(request: SignedRequest) -> list[tuple[str, str]]:
     ]
 
 
-def _resource(request: SignedRequest, signed_names: Collection[str], empty: str) -> str:
-    # The path as it was sent, with the bucket in front where it was in the host.
+def _paths(request: SignedRequest) -> tuple[str, ...]:
+    """Return the path as it was sent, with the bucket in front where it was in the host, and how else it is signed.
+
+    botocore signs a bucket with a slash behind it, also where it asks for the bucket without one.
+    """
     path = request.raw_path or "/"
-    if request.bucket is not None and not _is_path_style(path, request.bucket, request.raw_key):
+    if request.bucket is None:
+        return (path,)
+    if not _is_path_style(path, request.bucket, request.raw_key):
         path = f"/{request.bucket}{path}"
+    return (path, f"{path}/") if path == f"/{request.bucket}" else (path,)
+
+
+def _resource(request: SignedRequest, signed_names: Collection[str], empty: str, path: str) -> str:
     pairs = sorted(
         (pair for pair in parse_query(request.raw_query) if pair[0] in signed_names), key=lambda pair: pair[0]
     )

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sseproxy.errors import InvalidBucketName, MalformedPath
-from sseproxy.server.target import bucket_of_host, parse_target
+from sseproxy.server.target import Addressing, parse_target
 
-_DOMAINS = ("s3.test", "cn.s3.test")
+_ADDRESSING = Addressing(("s3.test", "cn.s3.test"), {"files.test": "photos", "own.s3.test": "other"})
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ _DOMAINS = ("s3.test", "cn.s3.test")
 def test_a_path_names_bucket_and_key(
     target: str, bucket: str | None, raw_key: str, key: str | None, raw_query: str
 ) -> None:
-    parsed = parse_target(target, "127.0.0.1:9000", _DOMAINS)
+    parsed = parse_target(target, "127.0.0.1:9000", _ADDRESSING)
 
     assert (parsed.bucket, parsed.raw_key, parsed.key, parsed.raw_query) == (bucket, raw_key, key, raw_query)
     assert parsed.raw_path == target.partition("?")[0]
@@ -50,6 +50,10 @@ def test_a_path_names_bucket_and_key(
         ("cn.s3.test", None),
         ("other.test", None),
         ("xs3.test", None),
+        ("files.test", "photos"),
+        ("FILES.test:9000", "photos"),
+        ("a.files.test", None),
+        ("own.s3.test", "other"),
         ("10.0.0.1:80", None),
         ("[::1]:9000", None),
         ("localhost", None),
@@ -57,23 +61,23 @@ def test_a_path_names_bucket_and_key(
     ],
 )
 def test_a_host_names_a_bucket_where_a_domain_says_so(host: str, bucket: str | None) -> None:
-    assert bucket_of_host(host, _DOMAINS) == bucket
+    assert _ADDRESSING.bucket_of(host) == bucket
 
 
 @pytest.mark.parametrize(
     ("target", "raw_key"), [("/", ""), ("/k", "k"), ("//k", "/k"), ("/a/../b", "a/../b"), ("/a%2Fb?x", "a%2Fb")]
 )
 def test_behind_a_host_that_names_the_bucket_everything_is_key(target: str, raw_key: str) -> None:
-    parsed = parse_target(target, "b.s3.test", _DOMAINS)
+    parsed = parse_target(target, "b.s3.test", _ADDRESSING)
 
     assert (parsed.bucket, parsed.raw_key) == ("b", raw_key)
 
 
 def test_an_absolute_target_for_this_host_is_understood() -> None:
-    parsed = parse_target("http://S3.test:9000/b/k?x", "s3.test:9000", ())
+    parsed = parse_target("http://S3.test:9000/b/k?x", "s3.test:9000", Addressing())
 
     assert (parsed.raw_path, parsed.raw_query, parsed.bucket, parsed.raw_key) == ("/b/k", "x", "b", "k")
-    assert parse_target("http://s3.test", "s3.test", ()).raw_path == "/"
+    assert parse_target("http://s3.test", "s3.test", Addressing()).raw_path == "/"
 
 
 @pytest.mark.parametrize(
@@ -81,16 +85,16 @@ def test_an_absolute_target_for_this_host_is_understood() -> None:
 )
 def test_other_targets_are_refused(target: str) -> None:
     with pytest.raises(MalformedPath):
-        parse_target(target, "s3.test", ())
+        parse_target(target, "s3.test", Addressing())
 
 
 def test_a_key_without_a_bucket_is_refused() -> None:
     with pytest.raises(InvalidBucketName):
-        parse_target("//k", "127.0.0.1", ())
+        parse_target("//k", "127.0.0.1", Addressing())
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="?#"), max_size=40))
 def test_no_path_is_normalised(rest: str) -> None:
-    parsed = parse_target(f"/b/{rest}", "127.0.0.1", _DOMAINS)
+    parsed = parse_target(f"/b/{rest}", "127.0.0.1", _ADDRESSING)
 
     assert (parsed.raw_path, parsed.raw_key) == (f"/b/{rest}", rest)

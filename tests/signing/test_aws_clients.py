@@ -101,6 +101,13 @@ def test_v2_requests_of_botocore_verify(key: str, credentials: Credentials, *, v
             _check(_sign(HmacV1Auth(credentials), "PUT", url, headers, virtual=virtual), Scheme.AWS_V2)
 
 
+@pytest.mark.parametrize("query", ["", "uploads", "delete"])
+def test_a_bucket_may_be_signed_with_a_slash_behind_it_in_v2(query: str) -> None:
+    signed = _sign(HmacV1Auth(_CREDENTIALS[0]), "PUT", _url("", query), {})  # as boto3 does for path style
+
+    _check(replace(signed, raw_path="/bkt"), Scheme.AWS_V2)
+
+
 @pytest.mark.parametrize("query", QUERIES)
 def test_v2_urls_of_botocore_verify_with_the_headers_that_it_puts_there(query: str) -> None:
     for key in KEYS:

@@ -138,9 +138,13 @@ class Launcher:
         extra: str = "",
         tls: tuple[Path, Path, Path] | None = None,
         upstream: Mapping[str, str] | None = None,
+        listen: str = "",
         workers: int = 1,
     ) -> Server:
-        """Start `sseproxy serve` in front of `store`. Proxies that share `data` share keys, as replicas do."""
+        """Start `sseproxy serve` in front of `store`. Proxies that share `data` share keys, as replicas do.
+
+        `listen` goes into the section of that name, `extra` behind all of them.
+        """
         data = data or self.fresh("proxy")
         data.mkdir(parents=True, exist_ok=True)
         root_key = data / "root.key"
@@ -155,6 +159,7 @@ class Launcher:
             "[listen]\n"
             'address = "127.0.0.1:0"\nadmin_address = "127.0.0.1:0"\n'
             + (f'tls_cert = "{tls[1]}"\ntls_key = "{tls[2]}"\n' if tls else "")
+            + listen
             + f'[upstream]\nendpoint = "{store.url}"\ndialect = "{dialect}"\nregion = "{REGION}"\n'
             + "".join(f'{name} = "{value}"\n' for name, value in access.items())
             + f'[[clients.credentials]]\naccess_key = "{ACCESS_KEY}"\nsecret_key = "{SECRET_KEY}"\n'
