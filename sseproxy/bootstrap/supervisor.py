@@ -68,7 +68,7 @@ async def _supervise(settings: Settings, telemetry: Telemetry, line_lock: LineLo
             logger.info("ready", data=data, admin=admin_url, version=__version__, workers=settings.listen.workers)
 
         code = await crew.work(announce)
-    logger.info("stopped")
+    logger.info("stopped", exit_code=code)
     return code
 
 

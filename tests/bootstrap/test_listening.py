@@ -128,7 +128,7 @@ async def test_connections_that_nobody_has_accepted_yet_are_served_at_the_end() 
     class Patient(web.Server):
         """Ends when the last connection has."""
 
-        async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # aiohttp's signature
+        async def shutdown(self, timeout: float | None = None) -> None:  # aiohttp's signature
             del timeout
             while self.connections:
                 await asyncio.sleep(0)

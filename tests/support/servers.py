@@ -120,13 +120,12 @@ class Launcher:
         config: Path,
         data: Path,
         *,
-        workers: int = 1,
+        options: Sequence[str] = (),
         tls_ca: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Server:
         """Start `sseproxy serve` with a configuration whose listen address has port 0."""
-        arguments = ["-m", "sseproxy", "serve", "--config", str(config)]
-        arguments += ["--workers", str(workers)] if workers > 1 else []
+        arguments = ["-m", "sseproxy", "serve", "--config", str(config), *options]
         return self._python(arguments, data, tls_ca=tls_ca, env=env)
 
     def proxy(
@@ -138,8 +137,8 @@ class Launcher:
         extra: str = "",
         tls: tuple[Path, Path, Path] | None = None,
         upstream: Mapping[str, str] | None = None,
-        listen: str = "",
         workers: int = 1,
+        listen: str = "",
     ) -> Server:
         """Start `sseproxy serve` in front of `store`. Proxies that share `data` share keys, as replicas do.
 
@@ -158,6 +157,7 @@ class Launcher:
         config.write_text(
             "[listen]\n"
             'address = "127.0.0.1:0"\nadmin_address = "127.0.0.1:0"\n'
+            + (f"workers = {workers}\n" if workers > 1 else "")
             + (f'tls_cert = "{tls[1]}"\ntls_key = "{tls[2]}"\n' if tls else "")
             + listen
             + f'[upstream]\nendpoint = "{store.url}"\ndialect = "{dialect}"\nregion = "{REGION}"\n'
@@ -166,7 +166,7 @@ class Launcher:
             + f'[kms]\ndatabase = "{data / "kms.sqlite3"}"\nroot_key_file = "{root_key}"\n'
             + extra
         )
-        return self.serve(config, data, workers=workers, tls_ca=tls[0] if tls else None)
+        return self.serve(config, data, tls_ca=tls[0] if tls else None)
 
     def weed(self) -> Server:
         """Start SeaweedFS (S3) on free ports and wait until it answers."""
