@@ -340,6 +340,8 @@ def _dialect_problems(settings: Settings) -> Iterator[str]:
     dialect = DIALECTS[settings.upstream.dialect]
     if settings.upstream.trailing_checksum and not dialect.checksum_headers:
         yield f"upstream.trailing_checksum: stores that speak {dialect.name} take no trailing checksums; unset it"
+    if settings.upstream.lacks and not dialect.replaces_if_match:
+        yield f"upstream.lacks: writes in the dialect {dialect.name} know no such conditions; unset it"
     for key, algorithm in _default_algorithms(settings.encryption):
         if algorithm is not None and algorithm not in dialect.sse.words:
             yield f"{key}: {dialect.name} has no word for {algorithm.value}; choose AES256 or KMS"

@@ -45,6 +45,19 @@ class EtagMode(Enum):
     OPAQUE = "opaque"
 
 
+class WriteCondition(Enum):
+    """A condition on a write that a store may keep, or overlook in silence (S3 dossier §5.5)."""
+
+    PUT_IF_NONE_MATCH = "put-if-none-match"
+    PUT_IF_MATCH = "put-if-match"
+    COPY_IF_NONE_MATCH = "copy-if-none-match"
+    COPY_IF_MATCH = "copy-if-match"
+    COPY_SOURCE_IF_MATCH = "copy-source-if-match"
+    COMPLETE_IF_NONE_MATCH = "complete-if-none-match"
+    COMPLETE_IF_MATCH = "complete-if-match"
+    DELETE_IF_MATCH = "delete-if-match"
+
+
 class ChecksumAlgorithm(Enum):
     """A checksum that S3 clients can send and ask for (S3 dossier §4.1)."""
 

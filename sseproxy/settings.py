@@ -4,6 +4,7 @@ Unknown keys are refused. Secrets are `SecretStr`, so that no dump, log or excep
 durations seconds.
 """
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -45,13 +46,13 @@ def _address(value: str) -> str:
     return value
 
 
-def _endpoint(value: str) -> str:
 def _host_name(value: str) -> str:
     if re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", value.lower()) is None:
         raise ValueError(f"{value!r} is not the name of a host; write it without scheme and port")
     return value.lower()
 
 
+def _endpoint(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("this is not the URL of a store; write for example https://s3.example.com")

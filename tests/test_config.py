@@ -8,7 +8,7 @@ import pytest
 
 from sseproxy.config import load_settings
 from sseproxy.errors import ConfigurationError
-from sseproxy.model import Algorithm, EtagMode
+from sseproxy.model import Algorithm, EtagMode, WriteCondition
 from tests.support.ciphers import without_sm4
 
 MINIMAL = """
@@ -307,6 +307,17 @@ def test_what_the_dialect_of_the_store_cannot_do_is_refused(tmp_path: Path, monk
     assert with_s3.upstream.trailing_checksum
     assert _problems(_config(tmp_path)) == [
         "upstream.trailing_checksum: stores that speak oss take no trailing checksums; unset it"
+    ]
+
+
+def test_conditions_that_a_store_lacks_are_for_s3_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSEPROXY_UPSTREAM__LACKS", '["copy-if-match"]')
+    with_s3 = load_settings(_config(tmp_path))
+    monkeypatch.setenv("SSEPROXY_UPSTREAM__DIALECT", "oss")
+
+    assert with_s3.upstream.lacks == (WriteCondition.COPY_IF_MATCH,)
+    assert _problems(_config(tmp_path)) == [
+        "upstream.lacks: writes in the dialect oss know no such conditions; unset it"
     ]
 
 

@@ -30,6 +30,7 @@ from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnava
 from sseproxy.operations.audited_keyring import AuditedKeyring
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.bucket_states import BucketStates
+from sseproxy.operations.condition_probe import KnownConditions
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
 from sseproxy.operations.kek_records import StateKekRecords
@@ -174,6 +175,9 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
             keyring=keyring,
             bucket_defaults=defaults,
             bucket_states=states,
+            conditions=KnownConditions(
+                upstream, DIALECTS[name], settings.state, observer, lacks=settings.upstream.lacks
+            ),
             encryption=settings.encryption,
             limits=settings.limits,
             state_settings=settings.state,

@@ -1,24 +1,14 @@
-"""What the storage does to keep a tool's write from burying somebody else's: found out by asking, in the state bucket.
+"""What the storage does to keep a tool's write from burying somebody else's."""
 
-A storage that does not know `If-Match` on writes often ignores it in silence, so only a try tells.
-"""
-
-import secrets
 from dataclasses import dataclass
 
-from multidict import CIMultiDict
-
 from sseproxy.errors import ConfigurationError
+from sseproxy.model import WriteCondition
 from sseproxy.operations.backend import expect
 from sseproxy.operations.context import Services
-from sseproxy.operations.etags import bare_etag
 from sseproxy.operations.xml_texts import first_text
 from sseproxy.ports import UpstreamRequest
-from sseproxy.signing.canonical import encode_key
 
-PROBES = "probes/"  # what tries leave in the state bucket where they are killed
-
-_NO_ETAG = '"00000000000000000000000000000000"'
 _MOST_DOCUMENT = 64 * 1024  # bytes
 
 
@@ -51,9 +41,10 @@ class Guard:
         return "Nothing protected concurrent writers, as --nobody-writes allowed."
 
 
-async def find_guard(services: Services, bucket: str) -> Guard:
-    """Find out what protects concurrent writers. Writes and removes a small object in the state bucket."""
-    if_match = services.dialect.replaces_if_match and await _honours_if_match(services)
+async def find_guard(services: Services, bucket: str, condition: WriteCondition) -> Guard:
+    """Find out what protects concurrent writers from the kind of write that `condition` is about."""
+    known = await services.conditions.get()
+    if_match = services.dialect.replaces_if_match and known.keeps(condition)
     return Guard(if_match=if_match, versions=await keeps_versions(services, bucket) == "Enabled")
 
 
@@ -64,43 +55,3 @@ async def keeps_versions(services: Services, bucket: str) -> str:
             return ""
         await expect(services, response, 200)
         return first_text(await response.read(_MOST_DOCUMENT), "Status")
-
-
-async def _honours_if_match(services: Services) -> bool:
-    """Try: a PUT and a copy that name a state that is not there must fail, and leave what is there."""
-    raw_key = encode_key(f"{services.state_settings.prefix}{PROBES}{secrets.token_hex(8)}")
-    wrong: CIMultiDict[str] = CIMultiDict({"If-Match": _NO_ETAG})
-    try:
-        if await _write(services, raw_key, CIMultiDict(), b"1") != 200:
-            return False
-        etag = await _etag(services, raw_key)
-        put = await _write(services, raw_key, wrong, b"2")
-        copy = await _write(services, raw_key, CIMultiDict([*_copying(services, raw_key), *wrong.items()]), b"")
-        return put == copy == 412 and await _etag(services, raw_key) == etag
-    finally:
-        await _write(services, raw_key, CIMultiDict(), None, method="DELETE")
-
-
-def _copying(services: Services, raw_key: str) -> list[tuple[str, str]]:
-    source = f"/{services.state_settings.bucket}/{raw_key}"
-    return [
-        (services.dialect.header("copy-source"), source),
-        (services.dialect.header("metadata-directive"), "REPLACE"),
-    ]
-
-
-async def _write(
-    services: Services, raw_key: str, headers: CIMultiDict[str], body: bytes | None, *, method: str = "PUT"
-) -> int:
-    request = UpstreamRequest(
-        method=method, bucket=services.state_settings.bucket, raw_key=raw_key, headers=headers, body=body
-    )
-    async with services.upstream.send(request) as response:
-        await response.read(_MOST_DOCUMENT)
-        return response.status
-
-
-async def _etag(services: Services, raw_key: str) -> str:
-    request = UpstreamRequest(method="HEAD", bucket=services.state_settings.bucket, raw_key=raw_key)
-    async with services.upstream.send(request) as response:
-        return bare_etag(response.headers.get("ETag"))

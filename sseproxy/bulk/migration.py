@@ -17,7 +17,7 @@ from sseproxy.bulk.job import Pass, SimpleJob
 from sseproxy.bulk.outcome import Outcome, Tally
 from sseproxy.errors import ConfigurationError, SseProxyError, UpstreamAnswered, UpstreamError
 from sseproxy.format import decode_envelope
-from sseproxy.model import Algorithm, EtagMode, Layout
+from sseproxy.model import Algorithm, EtagMode, Layout, WriteCondition
 from sseproxy.operations.access_lists import acl_headers
 from sseproxy.operations.assertions import Assertions, read_assertions
 from sseproxy.operations.attributes import Found, Opened, Overwritten, Unsealed, open_found
@@ -71,7 +71,7 @@ class Migration(SimpleJob):
             raise ConfigurationError("the state bucket holds no objects of clients; name another one")
         if self._dry_run:
             return ()
-        self._guard = await find_guard(tools.services, scope.bucket)
+        self._guard = await find_guard(tools.services, scope.bucket, WriteCondition.PUT_IF_MATCH)
         self._guard.check(nobody_writes=self._nobody_writes)
         return (self._guard.describe(),)
 
@@ -162,11 +162,12 @@ async def _mark(services: Services, bucket: str, words: Collection[str]) -> str:
 
 async def _sealed(services: Services, found: Found, *, if_match: bool) -> StoredObject:
     decision = await default_for(services, found.address.ref.bucket)
+    known = await services.conditions.get()
     plan = Plan(
         address=found.address,
         decision=decision,
         headers=await _headers(services, found),
-        conditions=CIMultiDict({"If-Match": f'"{found.backend_etag}"'} if if_match else {}),
+        conditions=CIMultiDict({"If-Match": known.if_match(found.backend_etag)} if if_match else {}),
     )
     check = BodyCheck(
         asserted(services, found),

@@ -14,7 +14,7 @@ from sseproxy.bulk.outcome import Outcome
 from sseproxy.bulk.recovery import read_recovery
 from sseproxy.errors import EnvelopeRejected, FooterRejected, IntegrityError, WrappedKeyRejected, WrongPlace
 from sseproxy.format import TAIL, Attributes, DataKey, Envelope, open_footer, parse_tail, place_of, plaintext_size
-from sseproxy.model import Algorithm, Binding, EtagMode, Layout, ObjectRef
+from sseproxy.model import Algorithm, Binding, EtagMode, Layout, ObjectRef, WriteCondition
 from sseproxy.operations.attributes import Found, Opened, look, open_found, read_end
 from sseproxy.operations.context import Services
 from sseproxy.operations.in_place import replace_envelope
@@ -49,7 +49,7 @@ class Repair(SimpleJob):
         """Find out what protects concurrent writers. A dry run asks nothing."""
         if self._wishes.dry_run:
             return ()
-        guard = await find_guard(tools.services, scope.bucket)
+        guard = await find_guard(tools.services, scope.bucket, WriteCondition.COPY_IF_MATCH)
         guard.check(nobody_writes=self._wishes.nobody_writes)
         return (guard.describe(),)
 

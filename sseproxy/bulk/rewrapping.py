@@ -13,7 +13,7 @@ from sseproxy.bulk.job import SimpleJob
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.errors import ConfigurationError
 from sseproxy.format import Envelope, decode_envelope, place_of, plaintext_size
-from sseproxy.model import Algorithm, Binding, EtagMode, ObjectRef
+from sseproxy.model import Algorithm, Binding, EtagMode, ObjectRef, WriteCondition
 from sseproxy.operations.rewrap import RewrapOutcome, RewrapResult, rewrap_object
 from sseproxy.policy.encryption import EncryptionDecision, rule_for
 
@@ -52,7 +52,7 @@ class Rewrapping(SimpleJob):
             self._wishes = replace(wishes, to_key=(await tools.describe_key(wishes.to_key)).key_id)
         if wishes.dry_run:
             return ()
-        guard: Guard = await find_guard(services, scope.bucket)
+        guard: Guard = await find_guard(services, scope.bucket, WriteCondition.COPY_IF_MATCH)
         guard.check(nobody_writes=wishes.nobody_writes)
         return (guard.describe(),)
 

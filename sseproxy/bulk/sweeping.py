@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from sseproxy.bulk.context import Tools
 from sseproxy.bulk.finding import Listed, Scope, address_in
-from sseproxy.bulk.guarding import PROBES
 from sseproxy.bulk.job import SimpleJob
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.errors import UpstreamAnswered
 from sseproxy.operations.backend import expect, object_request
+from sseproxy.operations.condition_probe import PROBES
 from sseproxy.operations.context import Services
 from sseproxy.operations.state_store import StateEntry
 from sseproxy.operations.uploads import UPLOADS, Upload, find_upload, forget_folder, upload_query

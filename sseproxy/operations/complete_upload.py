@@ -53,6 +53,7 @@ from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.etags import bare_etag, client_etag
 from sseproxy.operations.list_parts import backend_parts, is_kept, present_parts
 from sseproxy.operations.shown_entries import remember
+from sseproxy.operations.store_conditions import on_complete
 from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.uploads import Upload, forget_upload, kept_key, load_attempts, load_upload, upload_query
 from sseproxy.operations.write_conditions import write_conditions
@@ -120,7 +121,7 @@ async def _complete(
 ) -> Completed:
     address = address_of(request)
     key = await open_for_closing(services, request, upload, completes=True)
-    conditions = await write_conditions(services, request)
+    conditions = await write_conditions(services, request, on_complete)
     if listed is None:
         listed = await _everything(services, address, upload, key)
     records = await _records(services, upload, key)

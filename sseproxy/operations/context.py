@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from sseproxy.dialect.base import Dialect
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.bucket_states import BucketStates
+from sseproxy.operations.condition_probe import KnownConditions
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.known_entries import KnownEntries
 from sseproxy.operations.state_store import StateStore
@@ -36,6 +37,7 @@ class Services:
     keyring: Keyring
     bucket_defaults: BucketDefaults
     bucket_states: BucketStates
+    conditions: KnownConditions
     encryption: EncryptionSettings
     limits: LimitsSettings
     state_settings: StateSettings

@@ -11,7 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from sseproxy.errors import FooterRejected, InvalidArgument, InvalidRequest
 from sseproxy.exchange import Request, Response
 from sseproxy.format import Attributes
-from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, Layout, ObjectRef
+from sseproxy.model import ChecksumAlgorithm, ChecksumType, EtagMode, Layout, ObjectRef, WriteCondition
 from sseproxy.operations.acls import canned_acl_of
 from sseproxy.operations.answers import digest_headers, shown_checksum, sse_headers
 from sseproxy.operations.assertions import Assertions, requested_algorithm
@@ -42,10 +42,11 @@ from sseproxy.operations.passthrough import pass_on
 from sseproxy.operations.plan import Plan, add_envelope, check_size
 from sseproxy.operations.resealing import parts_etag, reseal, seal_parts
 from sseproxy.operations.shown_entries import remember
+from sseproxy.operations.store_conditions import StoreConditions, on_copy, on_put
 from sseproxy.operations.storing import store
 from sseproxy.operations.symlinks import is_link
 from sseproxy.operations.system_metadata import is_metadata
-from sseproxy.operations.tags import tagging_of
+from sseproxy.operations.tags import name_tags, tagging_of
 from sseproxy.operations.write_conditions import write_conditions
 from sseproxy.policy.forwarding import to_backend, to_client
 from sseproxy.ports import UpstreamRequest, UpstreamResponse
@@ -81,21 +82,31 @@ async def _copy(services: Services, request: Request) -> Response:
         address=destination,
         decision=await decide_for(services, request),
         headers=_metadata(services, request, subject, onto_itself=onto_itself),
-        conditions=await write_conditions(services, request),
+        conditions=await write_conditions(services, request, on_copy, on_put),
         raw_query=backend_query(request),
     )
     if onto_itself and dialect.object_acl_header is not None:
         await _keep_acl(services, plan, subject, dialect.object_acl_header)
     algorithm = requested_algorithm(dialect, request)
+    known = await services.conditions.get()
     if not isinstance(subject, Opened) or _needs_checksum(subject, algorithm) or _ends_growing(subject, plan, source):
+        known.require(*on_put(plan.conditions))
         keeps_etag = onto_itself and dialect.copy_onto_itself_replaces  # to its clients it is the same object
         streamed = await _streamed(services, plan, subject, algorithm, keeps_etag=keeps_etag)
         return await _answer(services, plan, None, streamed)
-    if subject.envelope.suite is plan.decision.suite:
-        return await _answer(services, plan, subject.attributes, await _rewrapped(services, plan, subject))
+    if _may_storage_copy(services, plan, subject, known):
+        return await _answer(services, plan, subject.attributes, await _rewrapped(services, plan, subject, known))
+    known.require(*on_put(plan.conditions))
     await _copy_tags(services, plan, subject)
-    stored = await reseal(services, plan, subject)  # a key serves one cipher
+    stored = await reseal(services, plan, subject)
     return await _answer(services, plan, stored.attributes, stored.headers)
+
+
+def _may_storage_copy(services: Services, plan: Plan, source: Opened, known: StoreConditions) -> bool:
+    """Whether the storage itself can copy: a key serves one cipher, and an envelope the bytes that it was made for."""
+    version = pinned(services, source.found).ref.version_id
+    is_exact = known.keeps(WriteCondition.COPY_SOURCE_IF_MATCH) or version not in {None, "null"}
+    return is_exact and known.keeps(*on_copy(plan.conditions)) and source.envelope.suite is plan.decision.suite
 
 
 async def _keep_acl(services: Services, plan: Plan, subject: Opened | Unsealed, name: str) -> None:
@@ -148,7 +159,7 @@ def _with_metadata_of(services: Services, headers: CIMultiDict[str], subject: Op
     return headers
 
 
-async def _rewrapped(services: Services, plan: Plan, source: Opened) -> CIMultiDictProxy[str]:
+async def _rewrapped(services: Services, plan: Plan, source: Opened, known: StoreConditions) -> CIMultiDictProxy[str]:
     """Let the storage copy the stored bytes under a new envelope. Returns the headers of its answer."""
     dialect = services.dialect
     ref = plan.address.ref
@@ -158,7 +169,8 @@ async def _rewrapped(services: Services, plan: Plan, source: Opened) -> CIMultiD
     add_envelope(dialect, headers, envelope)
     headers[dialect.header("metadata-directive")] = "REPLACE"
     headers[dialect.header("copy-source")] = copy_source_header(pinned(services, source.found))
-    headers[dialect.header("copy-source-if-match")] = f'"{source.found.backend_etag}"'
+    headers[dialect.header(known.copy_source_header)] = f'"{source.found.backend_etag}"'
+    await name_tags(services, headers, source.found)
     request = UpstreamRequest(
         method="PUT",
         bucket=ref.bucket,

@@ -9,16 +9,22 @@ way.
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from sseproxy.errors import UpstreamAnswered
 from sseproxy.format import Envelope
+from sseproxy.model import ObjectRef, WriteCondition
 from sseproxy.operations.access_lists import acl_headers
-from sseproxy.operations.attributes import Found, Overwritten, pinned
-from sseproxy.operations.backend import refusal
+from sseproxy.operations.attributes import Found, Opened, Overwritten, pinned
+from sseproxy.operations.backend import Address, refusal
 from sseproxy.operations.context import Services
 from sseproxy.operations.copy_source import copy_source_header
-from sseproxy.operations.plan import add_envelope
+from sseproxy.operations.plan import Plan, StoredObject, add_envelope
+from sseproxy.operations.resealing import reseal
 from sseproxy.operations.system_metadata import is_metadata
+from sseproxy.operations.tags import name_tags, tagging_of
+from sseproxy.policy.encryption import EncryptionDecision
 from sseproxy.ports import UpstreamRequest
 
+_CONFLICTS = frozenset({404, 409, 412})  # somebody else wrote or deleted it meanwhile
 _MOST_DOCUMENT = 256 * 1024  # bytes of the storage's answer
 _KEPT = (  # behind the dialect's prefix; a copy would drop them
     "storage-class",
@@ -29,17 +35,52 @@ _KEPT = (  # behind the dialect's prefix; a copy would drop them
 )
 
 
+async def replaces_if_match(services: Services) -> bool:
+    """Tell whether the storage lets a copy replace exactly the state that it names."""
+    known = await services.conditions.get()
+    return services.dialect.replaces_if_match and known.keeps(WriteCondition.COPY_IF_MATCH)
+
+
+async def reseal_in_place(services: Services, opened: Opened, decision: EncryptionDecision) -> StoredObject:
+    """Seal the object that was opened anew, under another data key, and put it where it was.
+
+    For storages whose copies replace whatever is there: their PUT names what it replaces. Raises `Overwritten` where it
+    is not that object any more, `UnsupportedFeature` where a PUT cannot say that either, and what `reseal` raises.
+    """
+    known = await services.conditions.get()
+    known.require(WriteCondition.PUT_IF_MATCH)
+    found = opened.found
+    headers = _metadata(services, found)
+    headers.update(await acl_headers(services, found))
+    tags = await tagging_of(services, found)
+    if tags is not None:
+        headers[services.dialect.header("tagging")] = tags
+    current = Address(ObjectRef(found.address.ref.bucket, found.address.ref.key), found.address.raw_key)
+    conditions = CIMultiDict({"If-Match": known.if_match(found.backend_etag)})
+    plan = Plan(address=current, decision=decision, headers=headers, conditions=conditions)
+    try:
+        return await reseal(services, plan, opened)
+    except UpstreamAnswered as error:
+        if error.status in _CONFLICTS:
+            raise Overwritten from error
+        raise
+
+
 async def replace_envelope(services: Services, found: Found, envelope: Envelope) -> CIMultiDictProxy[str]:
     """Give the object that was found another envelope. Returns the headers of the storage's answer.
 
     Raises `Overwritten` where it is not that object any more, `MetadataTooLarge`, and what the storage says.
     """
     dialect, address = services.dialect, found.address
+    known = await services.conditions.get()
     headers = _metadata(services, found)
     headers.update(await acl_headers(services, found))
+    await name_tags(services, headers, found)
     add_envelope(dialect, headers, envelope)
-    headers[dialect.header("copy-source-if-match")] = f'"{found.backend_etag}"'
-    if dialect.replaces_if_match:
+    headers[dialect.header("metadata-directive")] = "REPLACE"
+    headers[dialect.header("copy-source")] = copy_source_header(pinned(services, found))
+    headers[dialect.header(known.copy_source_header)] = f'"{found.backend_etag}"'
+    if await replaces_if_match(services):
         headers["If-Match"] = f'"{found.backend_etag}"'
     copy = UpstreamRequest(
         method="PUT",
@@ -59,7 +100,7 @@ async def replace_envelope(services: Services, found: Found, envelope: Envelope)
 
 
 def _metadata(services: Services, found: Found) -> CIMultiDict[str]:
-    """Return everything that the object says of itself, to be said again; tags stay by themselves."""
+    """Return what the object says of itself in its headers, to be said again."""
     dialect = services.dialect
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in found.headers.items():
@@ -68,6 +109,4 @@ def _metadata(services: Services, found: Found) -> CIMultiDict[str]:
     for name in _KEPT:
         if dialect.header(name) in found.headers:
             headers[dialect.header(name)] = found.headers[dialect.header(name)]
-    headers[dialect.header("metadata-directive")] = "REPLACE"
-    headers[dialect.header("copy-source")] = copy_source_header(pinned(services, found))
     return headers

@@ -9,6 +9,7 @@ from sseproxy.operations.body_check import check_of_request
 from sseproxy.operations.context import Services
 from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.plan import Plan, check_size
+from sseproxy.operations.store_conditions import on_put
 from sseproxy.operations.storing import store
 from sseproxy.operations.write_conditions import write_conditions
 from sseproxy.policy.forwarding import to_backend, to_client
@@ -30,7 +31,7 @@ async def put_object(services: Services, request: Request) -> Response:
         address=address_of(request),
         decision=decision,
         headers=headers,
-        conditions=await write_conditions(services, request),
+        conditions=await write_conditions(services, request, on_put),
         raw_query=backend_query(request),
     )
     stored = await store(services, plan, request.body, request.content_length, check)

@@ -13,7 +13,7 @@ from sseproxy.model import Algorithm, EtagMode, ObjectRef
 from sseproxy.operations.attributes import Found, Opened, head, look, settled
 from sseproxy.operations.backend import Address
 from sseproxy.operations.context import Services
-from sseproxy.operations.in_place import replace_envelope
+from sseproxy.operations.in_place import replace_envelope, replaces_if_match
 from sseproxy.policy.encryption import EncryptionDecision, rule_for
 from sseproxy.signing.canonical import encode_key
 
@@ -113,7 +113,7 @@ async def _judge(
     if not moved and await services.keyring.is_current(before, decision):
         return RewrapResult.CURRENT
     keeps_versions = found.headers.get(services.dialect.header("version-id"), "null") != "null"
-    if not (services.dialect.replaces_if_match or keeps_versions or nobody_writes):
+    if not (keeps_versions or nobody_writes or await replaces_if_match(services)):
         return RewrapResult.UNGUARDED
     return RewrapResult.NEEDED
 

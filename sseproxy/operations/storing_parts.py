@@ -30,6 +30,7 @@ from sseproxy.operations.context import Services
 from sseproxy.operations.etags import bare_etag
 from sseproxy.operations.plan import Plan, StoredObject, add_envelope, largest_plaintext
 from sseproxy.operations.sealing import attributes_of, entry_of
+from sseproxy.operations.store_conditions import on_complete
 from sseproxy.operations.uploads import upload_query
 from sseproxy.ports import UpstreamRequest
 
@@ -52,11 +53,14 @@ async def store_in_parts(
     """Seal and store a body as it comes, whatever its length. Closes `body`.
 
     `part_size` is that of a part's plaintext. Raises `EntityTooLarge` for a body of unknown length that is more than
-    the storage takes in one request, as a client may expect. Not every storage takes parts that do not announce their
+    the storage takes in one request, as a client may expect, and `UnsupportedFeature` where the storage does not keep
+    the plan's conditions here. Not every storage takes parts that do not announce their
     length: they do where `length`, the body's, is known, and with `held`, which holds each part in memory first.
     """
     largest = largest_plaintext(services.dialect.limits.largest_stored_object) if length is None else length
     async with aclosing(body):
+        if required := on_complete(plan.conditions):
+            (await services.conditions.get()).require(*required)
         key, envelope = await services.keyring.draw(plan.decision, plan.address.ref, Layout.MULTIPART)
         upload_id = await _create(services, plan, envelope)
         work = _Work(services, plan, key, envelope, check, upload_id, part_size, largest, length, held)

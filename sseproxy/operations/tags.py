@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+from multidict import CIMultiDict
 
 from sseproxy.errors import UpstreamError
 from sseproxy.operations.attributes import Found, pinned
@@ -25,6 +26,20 @@ async def tagging_of(services: Services, found: Found) -> str | None:
     async with services.upstream.send(replace(object_request(services, "GET", address), raw_query=query)) as response:
         await expect(services, response, 200)
         return urlencode(_parse(await response.read(_MOST_DOCUMENT)))
+
+
+async def name_tags(services: Services, headers: CIMultiDict[str], source: Found) -> None:
+    """Let a copy that the storage makes have its source's tags, unless `headers` say others.
+
+    They are named: Ceph RGW drops them from a copy with new metadata, whatever the directive says.
+    """
+    directive = services.dialect.header("tagging-directive")
+    if headers.get(directive, "COPY").upper() == "REPLACE":
+        return
+    tags = await tagging_of(services, source)
+    if tags is not None:
+        headers[services.dialect.header("tagging")] = tags
+        headers[directive] = "REPLACE"
 
 
 def _parse(document: bytes) -> list[tuple[str, str]]:

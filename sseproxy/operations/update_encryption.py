@@ -1,6 +1,7 @@
 """UpdateObjectEncryption: the same bytes under another CMK (S3 dossier §1.7).
 
-The data key is wrapped anew and the object copied onto itself with the new envelope. Unlike at the service that gives a
+The data key is wrapped anew and the object copied onto itself with the new envelope; where the storage's copies replace
+whatever is there, it is sealed anew and put on condition that it still is the same. Unlike at the service that gives a
 new Last-Modified, and a new version where the bucket keeps versions: a storage changes metadata in no other way.
 """
 
@@ -18,7 +19,7 @@ from sseproxy.model import Algorithm, ObjectRef
 from sseproxy.operations.attributes import Closed, Found, Opened, glance, settled
 from sseproxy.operations.backend import Address, address_of
 from sseproxy.operations.context import Services
-from sseproxy.operations.in_place import replace_envelope
+from sseproxy.operations.in_place import replace_envelope, replaces_if_match, reseal_in_place
 from sseproxy.operations.passthrough import verified_document
 from sseproxy.policy.encryption import EncryptionDecision, check_algorithm, decide, rule_for
 
@@ -44,6 +45,9 @@ async def update_encryption(services: Services, request: Request) -> Response:
 async def _update(services: Services, address: Address, decision: EncryptionDecision) -> None:
     opened = await _updatable(services, address)
     ref = ObjectRef(address.ref.bucket, address.ref.key)
+    if not await replaces_if_match(services):
+        await reseal_in_place(services, opened, decision)
+        return
     decision = replace(decision, suite=opened.envelope.suite)  # the data stay as they are, and so does their cipher
     envelope = await services.keyring.rewrap(opened.key, opened.envelope, decision, ref)
     await replace_envelope(services, opened.found, envelope)

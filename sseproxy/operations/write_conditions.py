@@ -4,6 +4,8 @@
 and the condition rewritten to the storage's own ETag, which then decides without a race.
 """
 
+from collections.abc import Collection
+
 from multidict import CIMultiDict
 
 from sseproxy.errors import PreconditionFailed, UnsupportedFeature
@@ -13,15 +15,17 @@ from sseproxy.operations.attributes import glance
 from sseproxy.operations.backend import Address, address_of
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import is_named
+from sseproxy.operations.store_conditions import StoreConditions, Way
 
 _VALUE_REFUSED = "We don't accept the provided value of {} header for this API"
 _SEVERAL_REFUSED = "Multiple conditional request headers present in the request"
 
 
-async def write_conditions(services: Services, request: Request) -> CIMultiDict[str]:
-    """Return the conditions to send to the storage with the request that makes the object.
+async def write_conditions(services: Services, request: Request, *ways: Way) -> CIMultiDict[str]:
+    """Return the conditions to send to the storage with the request that makes the object, in one of `ways`.
 
-    Raises `PreconditionFailed`, `UnsupportedFeature`, and what the storage says of an object that is not there.
+    Raises `PreconditionFailed`, what the storage says of an object that is not there, and `UnsupportedFeature`, also
+    where the storage would overlook a condition in each of these ways.
     """
     headers: CIMultiDict[str] = CIMultiDict()
     none_match, match = request.headers.get("If-None-Match"), request.headers.get("If-Match")
@@ -31,12 +35,26 @@ async def write_conditions(services: Services, request: Request) -> CIMultiDict[
         if none_match.strip() != "*":
             raise _refused("If-None-Match")
         headers["If-None-Match"] = "*"
+    if none_match is None and match is None:
+        return _with_forbidden_overwrite(services, request, headers)
+    known = await services.conditions.get()
+    _require_one(known, ways, {"If-None-Match" if match is None else "If-Match"})
     if match is not None:
-        headers["If-Match"] = await _rewritten(services, request, match)
-    forbid_overwrite = services.dialect.header("forbid-overwrite")
-    if forbid_overwrite in request.headers:
-        headers[forbid_overwrite] = request.headers[forbid_overwrite]
+        headers["If-Match"] = known.if_match(await _rewritten(services, request, match))
+    return _with_forbidden_overwrite(services, request, headers)
+
+
+def _with_forbidden_overwrite(services: Services, request: Request, headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    name = services.dialect.header("forbid-overwrite")
+    if name in request.headers:
+        headers[name] = request.headers[name]
     return headers
+
+
+def _require_one(known: StoreConditions, ways: Collection[Way], names: Collection[str]) -> None:
+    if not any(known.keeps(*way(names)) for way in ways):
+        for way in ways:
+            known.require(*way(names))
 
 
 async def _rewritten(services: Services, request: Request, match: str) -> str:
@@ -47,7 +65,7 @@ async def _rewritten(services: Services, request: Request, match: str) -> str:
     present = await glance(services, current)
     if not is_named(match, present.etag):
         raise PreconditionFailed(Condition="If-Match")
-    return f'"{present.found.backend_etag}"'
+    return present.found.backend_etag
 
 
 def _refused(header: str) -> UnsupportedFeature:

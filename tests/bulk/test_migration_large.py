@@ -6,7 +6,7 @@ from sseproxy.bulk.context import Tools
 from sseproxy.bulk.finding import Scope, list_objects
 from sseproxy.bulk.guarding import find_guard
 from sseproxy.bulk.migration import Migration
-from sseproxy.model import Layout
+from sseproxy.model import Layout, WriteCondition
 from tests.operations.conftest import s3  # noqa: F401 - a fixture
 from tests.operations.world import World
 
@@ -24,7 +24,7 @@ async def test_a_large_object_is_sealed_in_parts_on_condition_that_it_is_the_sam
         describe_key=s3.kms.describe,
     )
     await s3.seed("k", BODY, {"Content-Type": "text/plain"})
-    assert (await find_guard(services, "bucket")).if_match
+    assert (await find_guard(services, "bucket", WriteCondition.PUT_IF_MATCH)).if_match
     job, scope = Migration(dry_run=False, nobody_writes=False), Scope(bucket="bucket")
     await job.begin(tools, scope)
     (item,) = [item async for item in list_objects(services, scope)]

@@ -14,6 +14,7 @@ from sseproxy.exchange import Body, Response
 from sseproxy.format import Envelope, decode_envelope
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.bucket_states import BucketStates
+from sseproxy.operations.condition_probe import KnownConditions
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
 from sseproxy.operations.kek_records import StateKekRecords
@@ -183,6 +184,7 @@ def _services(
         keyring=_keyring(kms, state, clock, observer),
         bucket_defaults=BucketDefaults(state, clock, encryption.bucket_settings_lifetime),
         bucket_states=BucketStates(state, clock, encryption.bucket_settings_lifetime, observer),
+        conditions=KnownConditions(journal, dialect, state_settings, observer, lacks=()),
         encryption=encryption,
         limits=limits,
         state_settings=state_settings,
