@@ -80,8 +80,8 @@ def _prefix(value: str) -> str:
 
 Address = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Prefix = Annotated[str, AfterValidator(_prefix)]
 HostName = Annotated[str, AfterValidator(_host_name)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
 DefaultAlgorithm = Annotated[Algorithm, AfterValidator(_implemented)]
 
 
@@ -103,10 +103,10 @@ class Listen(Section):
         default=None, description="PEM file of the CA that must have signed a client's certificate (mutual TLS)"
     )
     domains: tuple[str, ...] = Field(default=(), description="base domains of virtual-hosted style requests")
-    unsigned_dialect: DialectName = Field(default="s3", description="how requests without a signature are understood")
     hosts: dict[HostName, str] = Field(
         default_factory=dict, description="hosts that stand for one bucket each (CNAME), and that bucket"
     )
+    unsigned_dialect: DialectName = Field(default="s3", description="how requests without a signature are understood")
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
