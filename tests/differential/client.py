@@ -127,7 +127,7 @@ def _headers(response: HTTPResponse) -> dict[str, str]:
 
 def _in_chunks(headers: dict[str, str], body: bytes, trailers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
     """Return the headers and the body of an aws-chunked request with unsigned chunks and `trailers`."""
-    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:7], body[7:]) if part) + b"0\r\n"
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body,) if part) + b"0\r\n"
     chunks += b"".join(f"{name}:{value}\r\n".encode() for name, value in trailers.items()) + b"\r\n"
     announced = {
         "content-encoding": "aws-chunked",

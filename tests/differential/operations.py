@@ -2,10 +2,30 @@
 
 from collections.abc import Iterator
 
-from tests.differential import cases_conditions, cases_copies, cases_objects, cases_uploads
+from tests.differential import (
+    cases_buckets,
+    cases_checksums,
+    cases_conditions,
+    cases_copies,
+    cases_listings,
+    cases_objects,
+    cases_signatures,
+    cases_uploads,
+    cases_versions,
+)
 from tests.differential.case import Case
 
-_MODULES = (cases_objects, cases_conditions, cases_copies, cases_uploads)
+_MODULES = (
+    cases_objects,
+    cases_conditions,
+    cases_copies,
+    cases_uploads,
+    cases_checksums,
+    cases_listings,
+    cases_versions,
+    cases_signatures,
+    cases_buckets,
+)
 
 
 def _grouped(cases: tuple[Case, ...]) -> Iterator[Case]:
