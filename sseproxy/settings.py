@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from sseproxy.model import Algorithm, Binding, EtagMode, KeyUse
+from sseproxy.model import Algorithm, Binding, EtagMode, KeyUse, WriteCondition
 from sseproxy.settings_base import Seconds, Secret, Section
 from sseproxy.settings_remote_kms import RemoteKmsSettings
 
@@ -132,6 +132,9 @@ class UpstreamSettings(Section):
     ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed the store's certificate")
     trailing_checksum: bool = Field(
         default=False, description="send streamed ciphertext as aws-chunked with a CRC32C trailer (S3)"
+    )
+    lacks: tuple[WriteCondition, ...] | None = Field(
+        default=None, description="conditions on writes that the store overlooks; absent: found out by trying"
     )
     connections: int = Field(
         default=2048, ge=1, description="most connections to the store at once; a request takes one or two"
