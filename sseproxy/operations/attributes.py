@@ -35,7 +35,7 @@ from sseproxy.wire.byte_ranges import parse_content_range
 from sseproxy.wire.headers import parse_http_date
 
 _UNSEALED = (
-    "The bucket holds sealed objects alone, and this one has no envelope: its metadata was lost (see `sseproxy objects "
+    "The bucket is marked as sealed, and the object has no envelope: its metadata was lost (see `sseproxy objects "
     "repair`), or it was written past the proxy (see `sseproxy buckets mark`)."
 )
 MOST_TRIES = 4  # for an object that is overwritten again and again
@@ -222,7 +222,9 @@ async def _refuse_in_sealed_bucket(services: Services, bucket: str) -> None:
 
     A record that cannot be read raises, too: what such an object is could not be told.
     """
-    if rule_for(services.encryption, bucket).sealed or (await services.bucket_states.get(bucket)).sealed:
+    if rule_for(services.encryption, bucket).sealed:
+        raise EnvelopeRejected("This bucket holds sealed objects only, and the object has no envelope.")
+    if (await services.bucket_states.get(bucket)).sealed:
         raise EnvelopeRejected(_UNSEALED)
 
 

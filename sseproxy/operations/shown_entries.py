@@ -8,6 +8,9 @@ from sseproxy.operations.answers import shown_checksum
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import client_etag, opaque_etag
 
+_NO_VERSION = "null"  # of what was written while the bucket kept no versions
+_OF_PARTS = "-"  # in front of the number of parts
+
 
 def shown_entry(attributes: Attributes, backend_etag: str, *, opaque: bool = False) -> ShownEntry:
     """Return what listings show of a sealed object. `backend_etag` without quotes.
@@ -25,12 +28,18 @@ def computed_entry(entry: ListedEntry) -> ShownEntry | None:
     The stored size depends on the plaintext size alone, whatever parts, cipher, checksums or metadata an object has
     (docs/format.md, "Stored size"), and an opaque ETag on the storage's alone ("ETag"). None where that does not hold:
     an object that grew by appending is as long as its blocks, a link has no bytes, a size that no sealed object has is
-    that of no sealed object, and a storage may list no ETags. No checksum is shown: only the footer knows it.
+    that of no sealed object, and a storage may list no ETags, or doubtful ones. No checksum is shown: only the footer
+    knows it.
     """
-    if entry.appendable or entry.link or not entry.stored_etag:
+    if entry.appendable or entry.link or not entry.stored_etag or _has_doubtful_etag(entry):
         return None
     size = plaintext_size(entry.stored_size)
     return None if size is None else ShownEntry(size, opaque_etag(entry.stored_etag))
+
+
+def _has_doubtful_etag(entry: ListedEntry) -> bool:
+    """Whether HEAD may tell another ETag: SeaweedFS makes one of its own chunks up for what has no version id."""
+    return entry.version_id == _NO_VERSION and _OF_PARTS in entry.stored_etag
 
 
 async def remember(

@@ -84,7 +84,7 @@ def test_a_bucket_marked_as_mixed_serves_objects_without_an_envelope_again(
 
     error = refused.value.response
     assert (error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"]) == (500, "InternalError")
-    assert "this one has no envelope" in error["Error"]["Message"]
+    assert "marked as sealed, and the object has no envelope" in error["Error"]["Message"]
     assert (marked.code, marked.out.split(";")[0]) == (0, "logs is now marked as mixed")
     assert s3_client(replica).get_object(Bucket="logs", Key="plain")["Body"].read() == b"written by the store"
     assert "logs" not in _buckets(tool, "list").out

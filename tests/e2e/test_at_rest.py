@@ -97,14 +97,15 @@ def test_nothing_is_readable_in_the_embedded_stores_files(launcher: Launcher) ->
     sealed.use_s3(proxy)
     sealed.use_oss(through_oss)
 
-    s3_client(store).put_object(Bucket="at-rest", Key="seeded", Body=plain.body(1000))
+    s3_client(store).create_bucket(Bucket="found")
+    s3_client(store).put_object(Bucket="found", Key="seeded", Body=plain.body(1000))
 
     assert _files_with(store.data, sealed.wanted) == []
     assert _files_with(proxy.data, sealed.wanted) == []
     assert [one for log in (proxy, through_oss) for one in sealed.wanted if one in log.output().encode()] == []
     found = {one for _, one in _files_with(store.data, plain.wanted)}  # the search does find what lies in the clear
     assert {plain.marker, hashlib.md5(plain.bodies[0]).hexdigest().encode()} <= found
-    assert s3_client(proxy).get_object(Bucket="at-rest", Key="seeded")["Body"].read() == plain.bodies[0]
+    assert s3_client(proxy).get_object(Bucket="found", Key="seeded")["Body"].read() == plain.bodies[0]
 
 
 def test_nothing_is_readable_below_the_directory_of_dev(dev: Server) -> None:

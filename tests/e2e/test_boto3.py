@@ -251,7 +251,7 @@ def test_an_object_from_before_the_proxy_is_served_and_then_sealed_in_place(
 ) -> None:
     body = random.Random(7).randbytes(70_000)
     direct, client = s3_client(weed), s3_client(on_weed)
-    client.create_bucket(Bucket=bucket_name)
+    direct.create_bucket(Bucket=bucket_name)
     common = {"Bucket": bucket_name, "Key": "old"}
     direct.put_object(**common, Body=body, Metadata={"k": "v"})
 

@@ -350,5 +350,5 @@ def test_rules_are_kept_in_the_state_bucket_and_never_sent_to_the_storage(
 
     kept = oss2_bucket(behind, "sseproxy-state").list_objects(prefix="buckets/b-state/").object_list
 
-    assert [entry.key for entry in kept] == ["buckets/b-state/encryption"]
+    assert [entry.key for entry in kept] == ["buckets/b-state/encryption", "buckets/b-state/state"]
     assert _read(oss2_bucket(behind, "b-state").get_bucket_info().bucket_encryption_rule) == (None, None, None)

@@ -386,7 +386,7 @@ def test_attributes_of_an_object_that_is_not_sealed_are_the_storages(
     on_weed: Server, weed: Server, bucket_name: str
 ) -> None:
     past, client = s3_client(weed), s3_client(on_weed)
-    client.create_bucket(Bucket=bucket_name)
+    past.create_bucket(Bucket=bucket_name)
     past.put_object(Bucket=bucket_name, Key="k", Body=b"not sealed")
 
     told = client.get_object_attributes(Bucket=bucket_name, Key="k", ObjectAttributes=["ETag", "ObjectSize"])

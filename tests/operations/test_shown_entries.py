@@ -32,10 +32,17 @@ LAST = st.one_of(st.integers(0, 5), st.integers(65_530, 65_540), st.integers(102
 FURTHER = st.lists(st.integers(SMALLEST_SEGMENT, SMALLEST_SEGMENT + 70_000), max_size=3)
 
 
-def _entry(size: int, etag: str = "0" * 32, *, appendable: bool = False, link: bool = False) -> ListedEntry:
+def _entry(
+    size: int,
+    etag: str = "0" * 32,
+    *,
+    appendable: bool = False,
+    link: bool = False,
+    version_id: str | None = None,
+) -> ListedEntry:
     return ListedEntry(
         key="k",
-        version_id=None,
+        version_id=version_id,
         stored_etag=etag,
         stored_size=size,
         appendable=appendable,
@@ -90,11 +97,19 @@ def test_a_stored_size_is_computed_if_and_only_if_a_sealed_object_can_have_it(st
         _entry(stored_size(100), appendable=True),
         _entry(stored_size(100), link=True),
         _entry(stored_size(100), etag=""),
+        _entry(stored_size(100), etag="0" * 32 + "-2", version_id="null"),
         _entry(0),
         _entry(1023),
         _entry(1025),
     ],
-    ids=["appendable", "link", "no ETag", "empty", "too small", "between two sizes"],
+    ids=["appendable", "link", "no ETag", "parts, no version", "empty", "too small", "between two sizes"],
 )
 def test_what_the_entry_does_not_tell_is_not_computed(entry: ListedEntry) -> None:
     assert computed_entry(entry) is None
+
+
+@pytest.mark.parametrize(("etag", "version_id"), [("0" * 32, "null"), ("0" * 32 + "-2", "3"), ("0" * 32 + "-2", None)])
+def test_other_versions_are_computed(etag: str, version_id: str | None) -> None:
+    assert computed_entry(_entry(stored_size(100), etag, version_id=version_id)) == ShownEntry(
+        100, client_etag(None, etag)
+    )
