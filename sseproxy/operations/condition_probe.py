@@ -20,6 +20,7 @@ PROBES = "probes/"  # what tries leave in the state bucket where they are killed
 
 _NO_ETAG = "00000000000000000000000000000000"
 _MOST_DOCUMENT = 64 * 1024  # bytes
+_TAG = "sseproxy-probe"
 
 
 class KnownConditions:
@@ -91,7 +92,7 @@ class _Probe:
         lacks |= await self._lacking_on_copies() | await self._lacking_on_completes()
         if await self._status("DELETE", {"If-Match": f'"{_NO_ETAG}"'}) != 412:
             lacks.add(WriteCondition.DELETE_IF_MATCH)
-        facts = StoreConditions(lacks=frozenset(lacks), bare_etags=bare)
+        facts = StoreConditions(lacks=frozenset(lacks), bare_etags=bare, copies_tags=await self._copies_tags())
         return facts if source_header is None else replace(facts, copy_source_header=source_header)
 
     async def _replaces(self, quote: str) -> bool:
@@ -124,6 +125,17 @@ class _Probe:
         if await self._complete({"If-Match": f'"{_NO_ETAG}"'}) != 412:
             lacks.add(WriteCondition.COMPLETE_IF_MATCH)
         return lacks
+
+    async def _copies_tags(self) -> bool:
+        """Whether tags outlive a copy with new metadata; so they do where there are none."""
+        if await self._put({self._dialect.header("tagging"): f"{_TAG}=1"}) != 200 or not await self._has_tag():
+            return True
+        await self._copy({})
+        return await self._has_tag()
+
+    async def _has_tag(self) -> bool:
+        status, document, _ = await self._send("GET", {}, query="tagging")
+        return status == 200 and _TAG.encode() in document
 
     async def _complete(self, conditions: dict[str, str]) -> int:
         """Make an upload of one part and return what its Complete answers; an upload that is left is aborted."""

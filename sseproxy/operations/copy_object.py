@@ -46,7 +46,7 @@ from sseproxy.operations.store_conditions import StoreConditions, on_copy, on_pu
 from sseproxy.operations.storing import store
 from sseproxy.operations.symlinks import is_link
 from sseproxy.operations.system_metadata import is_metadata
-from sseproxy.operations.tags import name_tags, tagging_of
+from sseproxy.operations.tags import has_tags, tagging_of
 from sseproxy.operations.write_conditions import write_conditions
 from sseproxy.policy.forwarding import to_backend, to_client
 from sseproxy.ports import UpstreamRequest, UpstreamResponse
@@ -103,7 +103,13 @@ async def _copy(services: Services, request: Request) -> Response:
 
 
 def _may_storage_copy(services: Services, plan: Plan, source: Opened, known: StoreConditions) -> bool:
-    """Whether the storage itself can copy: a key serves one cipher, and an envelope the bytes that it was made for."""
+    """Whether the storage itself can copy: a key serves one cipher, and an envelope the bytes that it was made for.
+
+    And neither conditions nor tags may get lost.
+    """
+    is_tagged = has_tags(services, source.found) or services.dialect.header("tagging") in plan.headers
+    if is_tagged and not known.copies_tags:
+        return False
     version = pinned(services, source.found).ref.version_id
     is_exact = known.keeps(WriteCondition.COPY_SOURCE_IF_MATCH) or version not in {None, "null"}
     return is_exact and known.keeps(*on_copy(plan.conditions)) and source.envelope.suite is plan.decision.suite
@@ -170,7 +176,6 @@ async def _rewrapped(services: Services, plan: Plan, source: Opened, known: Stor
     headers[dialect.header("metadata-directive")] = "REPLACE"
     headers[dialect.header("copy-source")] = copy_source_header(pinned(services, source.found))
     headers[dialect.header(known.copy_source_header)] = f'"{source.found.backend_etag}"'
-    await name_tags(services, headers, source.found)
     request = UpstreamRequest(
         method="PUT",
         bucket=ref.bucket,

@@ -9,7 +9,7 @@ way.
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from sseproxy.errors import UpstreamAnswered
+from sseproxy.errors import UnsupportedFeature, UpstreamAnswered
 from sseproxy.format import Envelope
 from sseproxy.model import ObjectRef, WriteCondition
 from sseproxy.operations.access_lists import acl_headers
@@ -20,11 +20,12 @@ from sseproxy.operations.copy_source import copy_source_header
 from sseproxy.operations.plan import Plan, StoredObject, add_envelope
 from sseproxy.operations.resealing import reseal
 from sseproxy.operations.system_metadata import is_metadata
-from sseproxy.operations.tags import name_tags, tagging_of
+from sseproxy.operations.tags import has_tags, tagging_of
 from sseproxy.policy.encryption import EncryptionDecision
 from sseproxy.ports import UpstreamRequest
 
 _CONFLICTS = frozenset({404, 409, 412})  # somebody else wrote or deleted it meanwhile
+_TAGS_LOST = "The storage drops the tags of what it copies: copy this object onto itself through the proxy instead."
 _MOST_DOCUMENT = 256 * 1024  # bytes of the storage's answer
 _KEPT = (  # behind the dialect's prefix; a copy would drop them
     "storage-class",
@@ -73,9 +74,10 @@ async def replace_envelope(services: Services, found: Found, envelope: Envelope)
     """
     dialect, address = services.dialect, found.address
     known = await services.conditions.get()
+    if not known.copies_tags and has_tags(services, found):
+        raise UnsupportedFeature(_TAGS_LOST)
     headers = _metadata(services, found)
     headers.update(await acl_headers(services, found))
-    await name_tags(services, headers, found)
     add_envelope(dialect, headers, envelope)
     headers[dialect.header("metadata-directive")] = "REPLACE"
     headers[dialect.header("copy-source")] = copy_source_header(pinned(services, found))

@@ -40,11 +40,13 @@ class StoreConditions:
 
     `bare_etags`: a PUT's `If-Match` names the ETag without quotes, as Ceph RGW compares it. `copy_source_header`: the
     header, behind the dialect's prefix, with which a copy names its source's ETag; RGW listens to another one.
+    `copies_tags`: a copy with new metadata keeps the tags; RGW's loses them, also those that the request names.
     """
 
     lacks: frozenset[WriteCondition] = frozenset()
     bare_etags: bool = False
     copy_source_header: str = "copy-source-if-match"
+    copies_tags: bool = True
 
     def keeps(self, *conditions: WriteCondition) -> bool:
         """Tell whether the storage keeps all of these."""

@@ -7,7 +7,6 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
-from multidict import CIMultiDict
 
 from sseproxy.errors import UpstreamError
 from sseproxy.operations.attributes import Found, pinned
@@ -19,7 +18,7 @@ _MOST_DOCUMENT = 64 * 1024  # bytes; ten tags with longest names are below 8 KiB
 
 async def tagging_of(services: Services, found: Found) -> str | None:
     """Return the tags of an object that was found, None where it has none."""
-    if found.headers.get(services.dialect.header("tagging-count"), "0") == "0":
+    if not has_tags(services, found):
         return None
     address = pinned(services, found)
     query = "&".join(filter(None, ["tagging", address.version_query]))
@@ -28,18 +27,9 @@ async def tagging_of(services: Services, found: Found) -> str | None:
         return urlencode(_parse(await response.read(_MOST_DOCUMENT)))
 
 
-async def name_tags(services: Services, headers: CIMultiDict[str], source: Found) -> None:
-    """Let a copy that the storage makes have its source's tags, unless `headers` say others.
-
-    They are named: Ceph RGW drops them from a copy with new metadata, whatever the directive says.
-    """
-    directive = services.dialect.header("tagging-directive")
-    if headers.get(directive, "COPY").upper() == "REPLACE":
-        return
-    tags = await tagging_of(services, source)
-    if tags is not None:
-        headers[services.dialect.header("tagging")] = tags
-        headers[directive] = "REPLACE"
+def has_tags(services: Services, found: Found) -> bool:
+    """Whether an object has tags."""
+    return found.headers.get(services.dialect.header("tagging-count"), "0") != "0"
 
 
 def _parse(document: bytes) -> list[tuple[str, str]]:

@@ -36,7 +36,10 @@ class Overlooking:
 
 @dataclass
 class LikeCeph:
-    """A storage that takes no ETag with quotes in a PUT's If-Match, and another header for a copy's source."""
+    """A storage that takes no ETag with quotes in a PUT's If-Match, and another header for a copy's source.
+
+    Its copies have no tags.
+    """
 
     storage: Upstream
 
@@ -45,7 +48,10 @@ class LikeCeph:
         if _kind(request) == "put" and "If-Match" in request.headers:
             etag = request.headers["If-Match"]
             request.headers["If-Match"] = '"no such ETag"' if etag.startswith('"') else f'"{etag}"'
-        request.headers.pop(_SOURCE, None)
+        if _kind(request) == "copy":
+            request.headers.pop(_SOURCE, None)
+            request.headers.pop("x-amz-tagging", None)
+            request.headers["x-amz-tagging-directive"] = "REPLACE"
         if "x-amz-copy-if-match" in request.headers:
             request.headers[_SOURCE] = request.headers.pop("x-amz-copy-if-match")
         async with self.storage.send(request) as response:

@@ -49,10 +49,12 @@ async def test_what_is_overlooked_is_found_out(s3: World, condition: WriteCondit
     assert await _state_keys(s3) == []
 
 
-async def test_bare_etags_and_another_header_of_the_source_are_found_out(s3: World) -> None:
+async def test_cephs_own_ways_are_found_out(s3: World) -> None:
     world = on_storage(s3, LikeCeph(s3.storage))
 
-    assert await _known(world) == StoreConditions(bare_etags=True, copy_source_header="copy-if-match")
+    assert await _known(world) == StoreConditions(
+        bare_etags=True, copy_source_header="copy-if-match", copies_tags=False
+    )
 
 
 async def test_it_is_found_out_once(s3: World) -> None:
@@ -213,6 +215,17 @@ async def test_ceph_is_told_the_etag_in_its_own_ways(s3: World) -> None:
     etag = (await world.stored_headers("k"))["ETag"]
     assert (copy.headers["x-amz-copy-if-match"], "x-amz-copy-source-if-match" in copy.headers) == (etag, False)
     assert (await world.get("to")).body == b"new"
+
+
+async def test_tags_that_a_copy_would_lose_go_through_the_proxy(s3: World) -> None:
+    world = on_storage(s3, LikeCeph(s3.storage))
+    await world.put("k", b"x", own_tagging="a=b")
+
+    await world.do("PUT", "/bucket/to", headers={"own_copy_source": "/bucket/k"})
+
+    assert _writes(world)[-1].headers["x-amz-tagging"] == "a=b"
+    assert b"<Key>a</Key><Value>b</Value>" in (await world.do("GET", "/bucket/to?tagging")).body
+    assert (await world.get("to")).body == b"x"
 
 
 @pytest.mark.parametrize("size", [7, 2 * _MIB])
