@@ -2,11 +2,9 @@
 
 Paths, queries, headers and bodies may hold placeholders: `{bucket}` (the case's bucket), `{other}` (a second one, plain),
 `{prefix}` (what the case's keys begin with) and, of an earlier request of the case by its number from 1, `{etag:1}`,
-`{version:1}`, `{upload:1}`, `{token:1}` (a listing's continuation token).
+`{version:1}`, `{upload:1}`, `{token:1}` (a listing's continuation token). In a header `{md5}` is the body's MD5 in Base64.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -117,9 +115,8 @@ def copy(source: str, key: str, headers: Mapping[str, str] = _NOTHING, query: st
     return put(key, b"", {"x-amz-copy-source": f"/{{bucket}}/{{prefix}}{source}", **headers}, query)
 
 
-def md5(body: bytes) -> dict[str, str]:
-    """Return Content-MD5, which some operations demand."""
-    return {"content-md5": base64.b64encode(hashlib.md5(body).digest()).decode()}
+DIGESTED = {"content-md5": "{md5}"}
+"""Content-MD5, which some operations demand."""
 
 
 def xml(root: str, inner: str) -> bytes:

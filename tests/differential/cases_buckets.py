@@ -1,6 +1,7 @@
 """Buckets and their settings."""
 
 from tests.differential.case import (
+    DIGESTED,
     Auth,
     Case,
     Place,
@@ -10,7 +11,6 @@ from tests.differential.case import (
     delete,
     get,
     head,
-    md5,
     on_bucket,
     on_key,
     put,
@@ -59,7 +59,7 @@ _BY_ID = {
 
 def _set(query: str, root: str, inner: str) -> Step:
     body = xml(root, inner)
-    return on_bucket("PUT", query, body, md5(body))
+    return on_bucket("PUT", query, body, DIGESTED)
 
 
 def _setting(group: str, query: str, root: str, inner: str) -> Case:
@@ -82,7 +82,7 @@ def _tags(*pairs: str) -> Step:
         for key, _, value in (pair.partition("=") for pair in pairs)
     )
     body = xml("Tagging", f"<TagSet>{inner}</TagSet>")
-    return put("k", body, md5(body), "tagging")
+    return put("k", body, DIGESTED, "tagging")
 
 
 _LIVES = (
@@ -103,7 +103,7 @@ _OTHERS = (
     *(_setting(name, *words) for name, words in _SETTINGS.items()),
     *(case(name, f"{query} by id", create(), on_bucket("GET", query), _set(f"{query}&id=one", root, "<Id>one</Id>"), on_bucket("GET", f"{query}&id=one"), place=Place.OWN)
       for name, (query, root) in _BY_ID.items()),
-    case("Cors", "a body that is no XML", on_bucket("PUT", "cors", b"<CORS", md5(b"<CORS"))),
+    case("Cors", "a body that is no XML", on_bucket("PUT", "cors", b"<CORS", DIGESTED)),
     case("Cors", "no rules", _set("cors", "CORSConfiguration", "")),
     case("Cors", "preflight and answers", create(), _set("cors", "CORSConfiguration", _CORS), put("k", b"x"), _preflight("https://a.example", "PUT"), _preflight("https://b.example", "PUT"),
          _preflight("https://a.example", "DELETE"), get("k", "", {"origin": "https://a.example"}), get("k", "", {"origin": "https://b.example"}),

@@ -1,6 +1,7 @@
 """Versions, delete markers, object lock, legal holds, retention."""
 
 from tests.differential.case import (
+    DIGESTED,
     Case,
     Place,
     Step,
@@ -10,7 +11,6 @@ from tests.differential.case import (
     get,
     head,
     listing,
-    md5,
     on_bucket,
     on_key,
     put,
@@ -26,12 +26,12 @@ def _versioning(status: str) -> Step:
 
 def _put_xml(key: str, query: str, root: str, inner: str, headers: dict[str, str] | None = None) -> Step:
     body = xml(root, inner)
-    return put(key, body, {**md5(body), **(headers or {})}, query)
+    return put(key, body, {**DIGESTED, **(headers or {})}, query)
 
 
 def _lock_bucket(inner: str) -> Step:
     body = xml("ObjectLockConfiguration", f"<ObjectLockEnabled>Enabled</ObjectLockEnabled>{inner}")
-    return on_bucket("PUT", "object-lock", body, md5(body))
+    return on_bucket("PUT", "object-lock", body, DIGESTED)
 
 
 def _retention(mode: str, query: str = "retention", headers: dict[str, str] | None = None, until: str = _UNTIL) -> Step:

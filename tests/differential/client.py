@@ -1,5 +1,6 @@
 """Sends the requests of a case to one endpoint, exactly as written, and reads what comes back."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Mapping
@@ -64,7 +65,9 @@ class Client:
             return _REFERENCE.sub(lambda found: replies[int(found[2]) - 1].tells(found[1]), text)
 
         body = filled(step.body.decode("latin-1")).encode("latin-1") if b"{" in step.body else step.body
-        headers = {"host": self.netloc, **{name: filled(value) for name, value in step.headers.items()}}
+        digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+        told = {name: filled(value.replace("{md5}", digest)) for name, value in step.headers.items()}
+        headers = {"host": self.netloc, **told}
         target = filled(step.target)
         if step.trailers:
             headers, body = _in_chunks(headers, body, step.trailers)
