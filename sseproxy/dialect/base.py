@@ -252,6 +252,7 @@ class XmlShapes:
     render_copied: Callable[[datetime, str, Checksum | None], bytes]  # last modified, etag
     render_copied_part: Callable[[datetime, str, Checksum | None], bytes]
     parse_copied: Callable[[bytes], tuple[datetime, str]]  # also raises UpstreamAnswered for an <Error> under 200
+    parse_copied_part: Callable[[bytes], str]  # its ETag; raises as `parse_copied` does
     parse_completed: Callable[
         [bytes], str
     ]  # the backend's Complete: its ETag, "" if none; UpstreamAnswered for <Error>
@@ -270,7 +271,6 @@ class XmlShapes:
     render_bucket_info: Callable[[bytes, SseRequest | None], bytes] | None = None
     # ^ the storage's GetBucketInfo with our rule; None: the dialect has no such document
     render_delete: Callable[[Sequence[str]], bytes]  # DeleteObjects towards the backend, quiet
-    parse_copied_part: Callable[[bytes], str] | None = None
     render_attributes: Callable[[AttributesView], bytes] | None = None  # GetObjectAttributes, where there is one
     parse_object_encryption: Callable[[bytes], SseRequest] | None = None  # UpdateObjectEncryption, where there is one
 

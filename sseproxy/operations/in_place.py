@@ -11,11 +11,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.errors import UnsupportedFeature, UpstreamAnswered
 from sseproxy.format import Envelope
-from sseproxy.model import ObjectRef, WriteCondition
+from sseproxy.model import Layout, ObjectRef, WriteCondition
 from sseproxy.operations.access_lists import acl_headers
 from sseproxy.operations.attributes import Found, Opened, Overwritten, pinned
 from sseproxy.operations.backend import Address, refusal
 from sseproxy.operations.context import Services
+from sseproxy.operations.copy_in_parts import PartedCopy, copy_in_parts, needs_parts
 from sseproxy.operations.copy_source import copy_source_header
 from sseproxy.operations.plan import Plan, StoredObject, add_envelope
 from sseproxy.operations.resealing import reseal
@@ -70,7 +71,8 @@ async def reseal_in_place(services: Services, opened: Opened, decision: Encrypti
 async def replace_envelope(services: Services, found: Found, envelope: Envelope) -> CIMultiDictProxy[str]:
     """Give the object that was found another envelope. Returns the headers of the storage's answer.
 
-    Raises `Overwritten` where it is not that object any more, `MetadataTooLarge`, and what the storage says.
+    What the storage does not copy in one request it copies by parts. Raises `Overwritten` where it is not that object
+    any more, `MetadataTooLarge`, and what the storage says.
     """
     dialect, address = services.dialect, found.address
     known = await services.conditions.get()
@@ -78,6 +80,8 @@ async def replace_envelope(services: Services, found: Found, envelope: Envelope)
         raise UnsupportedFeature(_TAGS_LOST)
     headers = _metadata(services, found)
     headers.update(await acl_headers(services, found))
+    if needs_parts(services, found.stored_size) and envelope.layout is not Layout.APPEND:  # which a copy could change
+        return await _replace_in_parts(services, found, headers, envelope)
     add_envelope(dialect, headers, envelope)
     headers[dialect.header("metadata-directive")] = "REPLACE"
     headers[dialect.header("copy-source")] = copy_source_header(pinned(services, found))
@@ -99,6 +103,36 @@ async def replace_envelope(services: Services, found: Found, envelope: Envelope)
             raise await refusal(services, response)
         dialect.xml.parse_copied(await response.read(_MOST_DOCUMENT))  # raises for an error under 200
         return response.headers
+
+
+async def _replace_in_parts(
+    services: Services, found: Found, headers: CIMultiDict[str], envelope: Envelope
+) -> CIMultiDictProxy[str]:
+    """Do the same by parts. `headers` are what the object says of itself.
+
+    Raises `UnsupportedFeature` where the storage guards a copy by what it replaces, but not this.
+    """
+    dialect, address = services.dialect, found.address
+    known = await services.conditions.get()
+    tags = await tagging_of(services, found)
+    if tags is not None:
+        headers[dialect.header("tagging")] = tags
+    add_envelope(dialect, headers, envelope)
+    conditions = {}
+    if await replaces_if_match(services):
+        known.require(WriteCondition.COMPLETE_IF_MATCH)
+        conditions["If-Match"] = f'"{found.backend_etag}"'
+    copy = PartedCopy(
+        target=Address(ObjectRef(address.ref.bucket, address.ref.key), address.raw_key),
+        headers=headers,
+        source={
+            dialect.header("copy-source"): copy_source_header(pinned(services, found)),
+            dialect.header(known.copy_source_header): f'"{found.backend_etag}"',
+        },
+        conditions=conditions,
+        size=found.stored_size,
+    )
+    return await copy_in_parts(services, copy)
 
 
 def _metadata(services: Services, found: Found) -> CIMultiDict[str]:
