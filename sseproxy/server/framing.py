@@ -42,8 +42,8 @@ class Framing:
 
 def read_framing(headers: Mapping[str, str], version: tuple[int, int]) -> Framing:
     """Read the framing. Raises `MalformedRequest`, `UnknownExpectation`."""
-    expectation = headers.get("Expect")
-    if expectation is not None and expectation.strip().lower() != "100-continue":
+    expectation = headers.get("Expect", "").strip().lower()  # an empty one expects nothing: OSS's C++ SDK sends it
+    if expectation not in {"", "100-continue"}:
         raise UnknownExpectation
     coding = headers.get("Transfer-Encoding")
     if coding is not None and (coding.strip().lower() != "chunked" or version < (1, 1)):
@@ -53,7 +53,7 @@ def read_framing(headers: Mapping[str, str], version: tuple[int, int]) -> Framin
     length = None if coding is not None else int(headers.get("Content-Length", "0"))
     return Framing(
         length=length,
-        awaits_continue=expectation is not None and version >= (1, 1),
+        awaits_continue=bool(expectation) and version >= (1, 1),
         is_announced=coding is not None or "Content-Length" in headers,
     )
 

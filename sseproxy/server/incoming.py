@@ -18,7 +18,7 @@ from sseproxy.server.plaintext import check_hash_of_nothing, plaintext_of
 from sseproxy.server.target import Target
 from sseproxy.signing import AUTH_QUERY_NAMES, SignedRequest, parse_query
 
-_WITH_BODY = frozenset({Operation.PUT_OBJECT, Operation.UPLOAD_PART})
+_WITH_BODY = frozenset({Operation.PUT_OBJECT, Operation.UPLOAD_PART, Operation.APPEND_OBJECT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

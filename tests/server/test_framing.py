@@ -18,6 +18,7 @@ _11 = (1, 1)
         ({"Content-Length": "7", "Expect": "100-Continue"}, Framing(length=7, awaits_continue=True)),
         ({"Transfer-Encoding": "chunked", "Expect": "100-continue"}, Framing(length=None, awaits_continue=True)),
         ({"Content-Length": "0", "Expect": "100-continue"}, Framing(length=0, awaits_continue=True)),
+        ({"Content-Length": "7", "Expect": " "}, Framing(length=7, awaits_continue=False)),
     ],
 )
 def test_a_framing_is_read(headers: dict[str, str], framing: Framing) -> None:
