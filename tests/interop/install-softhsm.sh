@@ -2,4 +2,4 @@
 # Install SoftHSM and the library's Python binding, for tests/interop/test_softhsm.py. Debian or Ubuntu, as root.
 set -eu
 apt-get install -y --no-install-recommends softhsm2
-python3 -m pip install "python-pkcs11>=0.9"
+"${PYTHON:-python3}" -m pip install "python-pkcs11>=0.9"
