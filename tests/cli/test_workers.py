@@ -1,6 +1,7 @@
 """`sseproxy serve --workers`: how several processes start, are kept, and end."""
 
 import http.client
+import os
 import re
 import signal
 import socket
@@ -111,7 +112,10 @@ def _begun_load(proxy: Server, bucket: str) -> _Load:
 def test_sigterm_under_load_fails_no_request_that_was_taken(proxy: Server) -> None:
     load = _begun_load(proxy, "drained")
 
-    code = proxy.stop(60)
+    proxy.ask_to_end()
+    for pid in pids(proxy).values():
+        os.kill(pid, signal.SIGTERM)  # as systemd does: to all processes of a service, whatever the first one does
+    code = proxy.wait(60)
     load.join()
 
     assert (code, load.failed) == (0, [])
@@ -123,7 +127,7 @@ def test_a_worker_that_is_killed_is_replaced_while_the_other_serves(kept: Server
     load = _begun_load(kept, "replaced")
     before, counted = pids(kept), metric(kept, "sseproxy_requests_total")
 
-    subprocess.run(["kill", "-KILL", str(before[1])], check=True)
+    os.kill(before[1], signal.SIGKILL)
     wait_until(kept, lambda: _events(kept, "worker_ended") != [])
     not_ready = admin(kept, "/readyz")
     healthy = admin(kept, "/healthz")
@@ -147,6 +151,20 @@ def test_a_worker_that_is_killed_is_replaced_while_the_other_serves(kept: Server
     (ended,) = _events(kept, "worker_ended")
     assert (ended["worker"], ended["how"]) == (1, "killed by SIGKILL")
     assert pids(kept)[2] == before[2]
+
+
+def test_a_worker_that_hangs_is_a_reason_to_start_the_program_again(kept: Server) -> None:
+    counted = metric(kept, "sseproxy_requests_total")
+    os.kill(pids(kept)[2], signal.SIGSTOP)
+    try:
+        hanging = admin(kept, "/healthz"), admin(kept, "/readyz")
+        assert metric(kept, "sseproxy_requests_total") == counted
+    finally:
+        os.kill(pids(kept)[2], signal.SIGCONT)
+
+    problem = '{"ready": false, "problems": {"worker 2": "does not answer"}}\n'
+    assert hanging == ((503, "a worker hangs\n"), (503, problem))
+    wait_until(kept, lambda: admin(kept, "/healthz") == (200, "ok\n"))
 
 
 def test_workers_end_by_themselves_when_their_supervisor_is_killed(proxy: Server) -> None:
