@@ -252,7 +252,9 @@ class EncryptionSettings(Section):
     compat: Literal["aws", "ceph"] = Field(
         default="aws", description="whose answers, where S3's authorities disagree: see docs/dialects.md"
     )
-    bucket_settings_lifetime: Seconds = Field(default=30, description="how long a bucket's default may be cached")
+    bucket_settings_lifetime: Seconds = Field(
+        default=30, description="how long a bucket's default and state are cached"
+    )
     buckets: dict[str, BucketRule] = Field(
         default_factory=dict, description="what single buckets do differently, by name"
     )

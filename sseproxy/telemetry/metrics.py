@@ -53,7 +53,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Kind.HISTOGRAM, "From a request to the storage to the head of its answer", ("method",)
         ),
         "backend_reads_resumed": Metric(Kind.COUNTER, "Reads that went on after the storage broke off"),
-        "listing_entries": Metric(Kind.COUNTER, "Entries of listings asked for in the cache", ("known",)),
+        "listing_entries": Metric(Kind.COUNTER, "Entries of listings: in the cache or not, or computed", ("known",)),
         "entry_cache_failures": Metric(
             Kind.COUNTER, "Times that the cache of listings' entries failed and was left alone"
         ),
