@@ -23,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only the rows that the targets are stated for")
     parser.add_argument("--only", default="", help="only scenarios whose label contains this, e.g. 'GET 64 MiB'")
+    parser.add_argument("--workers", type=int, default=1, help="processes of each sseproxy (nginx has one)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="where the report goes")
     arguments = parser.parse_args()
     chosen = [row for row in scenarios(quick=arguments.quick) if arguments.only in row.label]
@@ -30,21 +31,21 @@ def main() -> None:
         parser.error(f"no scenario has {arguments.only!r} in its label")
     directory = Path(tempfile.mkdtemp(prefix="sseproxy-bench-"))
     try:
-        results = _run_all(directory, chosen, quick=arguments.quick)
+        results = _run_all(directory, chosen, quick=arguments.quick, workers=arguments.workers)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
     print(report.write(results, arguments.out, commit=_commit(), command=command))
 
 
-def _run_all(directory: Path, chosen: list[Scenario], *, quick: bool) -> list[Result]:
+def _run_all(directory: Path, chosen: list[Scenario], *, quick: bool, workers: int) -> list[Result]:
     with ExitStack() as running:
         backend = running.enter_context(running_store(directory))
         servers = [
             Measured("direct", backend, os.getpid()),
             running.enter_context(running_nginx(directory, backend)),
-            running.enter_context(running_proxy(directory, backend, etag="opaque")),
-            running.enter_context(running_proxy(directory, backend, etag="md5")),
+            running.enter_context(running_proxy(directory, backend, etag="opaque", workers=workers)),
+            running.enter_context(running_proxy(directory, backend, etag="md5", workers=workers)),
         ]
         return uvloop.run(_measure_all(servers, chosen, quick=quick))
 

@@ -109,8 +109,8 @@ def running_nginx(directory: Path, backend: str) -> Iterator[Measured]:
 
 
 @contextmanager
-def running_proxy(directory: Path, backend: str, *, etag: str) -> Iterator[Measured]:
-    """Run `sseproxy serve` with one ETag mode."""
+def running_proxy(directory: Path, backend: str, *, etag: str, workers: int = 1) -> Iterator[Measured]:
+    """Run `sseproxy serve` with one ETag mode; CPU and memory are those of all its processes."""
     home = directory / f"proxy-{etag}"
     home.mkdir()
     root_key = home / "root.key"
@@ -124,6 +124,7 @@ def running_proxy(directory: Path, backend: str, *, etag: str) -> Iterator[Measu
 [listen]
 address = "127.0.0.1:0"
 admin_address = "127.0.0.1:{admin}"
+workers = {workers}
 [upstream]
 endpoint = "{backend}"
 access_key = "{ACCESS_KEY}"
