@@ -13,6 +13,7 @@ EVENTS: Mapping[str, Level] = MappingProxyType(
         "storage_refused_proxy": "error",  # wrong credentials, clock or region on our side: an operator must act
         "storage_failed": "warning",
         "entry_not_opened": "warning",
+        "bucket_state_unreadable": "warning",
         "upload_not_aborted": "warning",
         "kek_record_unavailable": "warning",  # an object was opened by the wrapped KEK that it carries
         "kek_record_rejected": "error",

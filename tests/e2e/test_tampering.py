@@ -279,14 +279,15 @@ def test_an_envelope_edited_at_any_character_is_refused(site: Site, key: str) ->
     text, outcomes, harmless = site.envelope(key), {}, set()
     place = decode_envelope(text).place
     for at in range(len(text)):
-        edited = text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :]
+        # "A" and "Q" differ in a high bit: in a low one, key 15 could become 79, which readers ignore, or a stray bit be set
+        edited = text[:at] + ("A" if text[at] != "A" else "Q") + text[at + 1 :]
         if _decoded(edited).replace(_place_of(edited, text, place), place) == _decoded(text):
             harmless.add(at)
         with changed(site.files(key).metadata, edit_envelope(lambda _, edited=edited: edited)):  # type: ignore[misc]
             outcomes[at] = site.reader.read(site.objects[key])
 
     assert 9 <= len(harmless) <= 12  # 8 bytes in characters of 6 bits
-    assert {at for at, outcome in outcomes.items() if outcome is not Outcome.REFUSED} == harmless
+    assert {at: outcome for at, outcome in outcomes.items() if (outcome is Outcome.REFUSED) == (at in harmless)} == {}
     assert {outcomes[at] for at in harmless} == {Outcome.RIGHT}
 
 
