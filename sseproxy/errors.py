@@ -344,6 +344,18 @@ class AuthenticationQueryMalformed(RequestError):
     default = "Query-string authentication parameters are not valid."
 
 
+class SecurityTokenRejected(RequestError):
+    """The request's security token (STS) is not the one of its access key."""
+
+    default = "The provided token is malformed or otherwise invalid."
+
+
+class SecurityTokenEnded(RequestError):
+    """The temporary credentials that the request is signed with have come to their end."""
+
+    default = "The provided token has expired."
+
+
 class AccessRefused(SseProxyError):
     """The caller may not do this."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
 from sseproxy.model import Algorithm, Binding, EtagMode, KeyUse, WriteCondition
 from sseproxy.settings_base import Seconds, Secret, Section
@@ -161,6 +161,16 @@ class Client(Section):
 
     access_key: str = Field(min_length=1, description="the name that the client signs with")
     secret_key: Secret = Field(description="its secret")
+    security_token: Secret | None = Field(
+        default=None, description="STS token that every request of temporary credentials must carry"
+    )
+    expires: AwareDatetime | None = Field(default=None, description="end of temporary credentials; absent: none")
+
+    @model_validator(mode="after")
+    def _only_temporary_ones_end(self) -> Self:
+        if self.expires is not None and self.security_token is None:
+            raise ValueError("expires is the end of temporary credentials: set security_token too")
+        return self
 
 
 class Grant(Section):

@@ -298,6 +298,17 @@ def test_an_access_key_that_is_there_twice_is_refused() -> None:
         Settings.model_validate(_whole(credentials=[client, client]))
 
 
+def test_only_temporary_credentials_have_an_end() -> None:
+    client = {"access_key": "app", "secret_key": "s", "expires": "2030-01-01T00:00:00Z"}
+
+    with pytest.raises(ValidationError, match="set security_token too"):
+        Settings.model_validate(_whole(credentials=[client]))
+    with pytest.raises(ValidationError, match="timezone"):
+        Settings.model_validate(
+            _whole(credentials=[{**client, "security_token": "t", "expires": "2030-01-01T00:00:00"}])
+        )
+
+
 @pytest.mark.parametrize("seconds", [0, -1, "nan", "inf"])
 def test_a_duration_is_finite_and_positive(seconds: object) -> None:
     with pytest.raises(ValidationError):

@@ -129,6 +129,8 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.ObjectNotAppendable: _code("ObjectNotAppendable", 409),
     e.AuthenticationMalformed: _code("InvalidArgument"),
     e.AuthenticationQueryMalformed: _code("AccessDenied", 403),
+    e.SecurityTokenRejected: _code("InvalidSecurityToken", 403, "The security token you provided is invalid."),
+    e.SecurityTokenEnded: _code("SecurityTokenExpired", 403, "The security token you provided has expired."),
     e.AccessRefused: _code("AccessDenied", 403),
     e.WrongCustomerKey: _code("AccessDenied", 403),
     e.UnknownAccessKey: _code(

@@ -128,6 +128,8 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.ObjectNotAppendable: _code("ObjectNotAppendable", 409),
     e.AuthenticationMalformed: _code("AuthorizationHeaderMalformed"),
     e.AuthenticationQueryMalformed: _code("AuthorizationQueryParametersError"),
+    e.SecurityTokenRejected: _code("InvalidToken"),
+    e.SecurityTokenEnded: _code("ExpiredToken"),
     e.AccessRefused: _code("AccessDenied", 403),
     e.WrongCustomerKey: _code("AccessDenied", 403),
     e.UnknownAccessKey: _code("InvalidAccessKeyId", 403),

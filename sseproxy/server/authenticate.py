@@ -1,14 +1,22 @@
 """Who sends a request, in which dialect, and whether that holds."""
 
+import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from sseproxy.dialect import DIALECTS, tell_dialect
 from sseproxy.dialect.base import Dialect
-from sseproxy.errors import AccessRefused, InvalidRequest, UnknownAccessKey, WrongDialect
+from sseproxy.errors import (
+    AccessRefused,
+    InvalidRequest,
+    SecurityTokenEnded,
+    SecurityTokenRejected,
+    UnknownAccessKey,
+    WrongDialect,
+)
 from sseproxy.ports import Clock
-from sseproxy.settings import ClientsSettings
+from sseproxy.settings import Client, ClientsSettings
 from sseproxy.signing import Claim, Scheme, SignedRequest, Verified, find_claim, verify
 from sseproxy.signing.post_claims import PostClaim, find_post_claim, form_dialect, verify_post
 
@@ -47,7 +55,7 @@ class Authenticator:
 
     def __init__(self, clients: ClientsSettings, served: Collection[str], unsigned_dialect: str, clock: Clock) -> None:
         self._clients = clients
-        self._secrets = {client.access_key: client.secret_key for client in clients.credentials}
+        self._known = {client.access_key: client for client in clients.credentials}
         self._served = tuple(DIALECTS[name] for name in sorted(served))
         self._unsigned_dialect = unsigned_dialect
         self._clock = clock
@@ -69,7 +77,8 @@ class Authenticator:
         """Verify the request; `dialect` is the one that it speaks if it is not signed.
 
         Raises `WrongDialect` for one that is not served, what `find_claim` and `verify` raise, `UnknownAccessKey`,
-        `InvalidRequest` for a way of signing that is switched off, and `AccessRefused` for no signature at all.
+        `SecurityTokenRejected` and `SecurityTokenEnded` for what is wrong with an STS token, `InvalidRequest` for a way
+        of signing that is switched off, and `AccessRefused` for no signature at all.
         """
         claim = find_claim(request)
         if claim is not None:
@@ -92,7 +101,9 @@ class Authenticator:
             if not self._clients.trust_unsigned:
                 raise AccessRefused
             return Caller(dialect=dialect, principal="", verified=None), None
-        verify_post(claim, self._secret_of(claim.scheme, claim.access_key))
+        client = self._client_of(claim)
+        verify_post(claim, client.secret_key.get_secret_value())
+        self._check_token(claim, client)
         return Caller(dialect=dialect, principal=claim.access_key, verified=None), claim
 
     def _check_served(self, dialect: Dialect) -> None:
@@ -100,19 +111,40 @@ class Authenticator:
             spoken = " and ".join(_SPOKEN[served.name] for served in self._served)
             raise WrongDialect(f"This endpoint speaks {spoken}; your request is signed or marked for another one.")
 
-    def _secret_of(self, scheme: Scheme, access_key: str) -> str:
-        if scheme in _SIGV2 and not self._clients.allow_sigv2:
+    def _client_of(self, claim: Claim | PostClaim) -> Client:
+        if claim.scheme in _SIGV2 and not self._clients.allow_sigv2:
             raise InvalidRequest(_SIGV2_OFF)
-        secret = self._secrets.get(access_key)
-        if secret is None:
-            raise UnknownAccessKey(**{_ACCESS_KEY_DETAIL[scheme.dialect]: access_key})
-        return secret.get_secret_value()
+        client = self._known.get(claim.access_key)
+        if client is None:
+            raise _unknown(claim)
+        return client
 
     def _verify(self, claim: Claim, request: SignedRequest) -> Verified:
-        return verify(
+        client = self._client_of(claim)
+        verified = verify(
             claim,
             request,
-            self._secret_of(claim.scheme, claim.access_key),
+            client.secret_key.get_secret_value(),
             self._clock.now(),
             max_skew_s=self._clients.max_clock_skew,
         )
+        self._check_token(claim, client)
+        return verified
+
+    def _check_token(self, claim: Claim | PostClaim, client: Client) -> None:
+        """Raise unless the claim brings exactly the token of its access key, or none where that has none."""
+        if client.security_token is None:
+            if claim.token is not None:
+                raise SecurityTokenRejected
+            return
+        if claim.token is None:
+            raise _unknown(claim)  # the services know a temporary access key only together with its token
+        expected, given = client.security_token.get_secret_value(), claim.token
+        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+            raise SecurityTokenRejected
+        if client.expires is not None and self._clock.now() >= client.expires:
+            raise SecurityTokenEnded
+
+
+def _unknown(claim: Claim | PostClaim) -> UnknownAccessKey:
+    return UnknownAccessKey(**{_ACCESS_KEY_DETAIL[claim.scheme.dialect]: claim.access_key})

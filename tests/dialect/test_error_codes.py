@@ -66,6 +66,8 @@ def test_no_error_is_answered_by_its_branch_only_because_it_was_forgotten(
         (e.RangeNotSatisfiable, ("InvalidRange", 416), ("InvalidRange", 416)),
         (e.PreconditionFailed, ("PreconditionFailed", 412), ("PreconditionFailed", 412)),
         (e.UnknownAccessKey, ("InvalidAccessKeyId", 403), ("InvalidAccessKeyId", 403)),
+        (e.SecurityTokenRejected, ("InvalidToken", 400), ("InvalidSecurityToken", 403)),
+        (e.SecurityTokenEnded, ("ExpiredToken", 400), ("SecurityTokenExpired", 403)),
         (e.ClockSkewed, ("RequestTimeTooSkewed", 403), ("RequestTimeTooSkewed", 403)),
         (e.FrameRejected, ("InternalError", 500), ("InternalError", 500)),
         (e.KeyServiceUnavailable, ("ServiceUnavailable", 503), ("ServiceUnavailable", 503)),
