@@ -361,4 +361,5 @@ def _answer(services: Services, request: Request, completed: Completed) -> Respo
         headers.update(sse_headers(services.dialect, completed.envelope, customer_key_of(services, request)))
     if completed.version_id is not None:
         headers[services.dialect.header("version-id")] = completed.version_id
+    headers["Content-Type"] = "application/xml"
     return Response(status=200, headers=headers, body=document)

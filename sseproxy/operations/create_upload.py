@@ -107,4 +107,5 @@ def _answer(services: Services, request: Request, upload: Upload, customer_key: 
     document = services.dialect.xml.render_created_upload(
         upload.ref.bucket, upload.ref.key, upload.upload_id, is_url_encoded
     )
+    headers["Content-Type"] = "application/xml"
     return Response(status=200, headers=headers, body=document)

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime
 
+from multidict import CIMultiDict
+
 from sseproxy.dialect.base import PartsPage, PartView
 from sseproxy.errors import InvalidArgument
 from sseproxy.exchange import Request, Response
@@ -44,7 +46,8 @@ async def list_parts(services: Services, request: Request) -> Response:
         checksum_algorithm=upload.checksum_algorithm,
         checksum_type=upload.checksum_type,
     )
-    return Response(status=200, body=services.dialect.xml.render_parts(page))
+    headers = CIMultiDict({"Content-Type": "application/xml"})
+    return Response(status=200, headers=headers, body=services.dialect.xml.render_parts(page))
 
 
 async def present_parts(

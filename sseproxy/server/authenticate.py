@@ -78,14 +78,15 @@ class Authenticator:
 
         Raises `WrongDialect` for one that is not served, what `find_claim` and `verify` raise, `UnknownAccessKey`,
         `SecurityTokenRejected` and `SecurityTokenEnded` for what is wrong with an STS token, `InvalidRequest` for a way
-        of signing that is switched off, and `AccessRefused` for no signature at all.
+        of signing that is switched off, and `AccessRefused` for no signature at all, unless it is a browser's
+        preflight: that is never signed, and only asks for the bucket's CORS rules (S3 dossier §8.5).
         """
         claim = find_claim(request)
         if claim is not None:
             dialect = DIALECTS[claim.scheme.dialect]
         self._check_served(dialect)
         if claim is None:
-            if not self._clients.trust_unsigned:
+            if not self._clients.trust_unsigned and not _is_preflight(request):
                 raise AccessRefused
             return Caller(dialect=dialect, principal="", verified=None)
         return Caller(dialect=dialect, principal=claim.access_key, verified=self._verify(claim, request))
@@ -148,3 +149,9 @@ class Authenticator:
 
 def _unknown(claim: Claim | PostClaim) -> UnknownAccessKey:
     return UnknownAccessKey(**{_ACCESS_KEY_DETAIL[claim.scheme.dialect]: claim.access_key})
+
+
+def _is_preflight(request: SignedRequest) -> bool:
+    if request.method != "OPTIONS" or request.bucket is None:
+        return False
+    return {name.lower() for name, _ in request.headers} >= {"origin", "access-control-request-method"}

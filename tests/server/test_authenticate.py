@@ -63,3 +63,16 @@ async def test_the_old_s3_signature_can_be_switched_off() -> None:
 
     assert (refused.status, refused.code) == (400, "InvalidRequest")
     assert (tried.status, tried.code) == (403, "SignatureDoesNotMatch")
+
+
+async def test_a_browsers_preflight_needs_no_signature() -> None:
+    asks = {"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"}
+    async with data_port(ok) as port:
+        preflight = await port.ask(port.plain("OPTIONS", "/bucket/k", asks))
+        without_origin = await port.ask(port.plain("OPTIONS", "/bucket/k", {"Access-Control-Request-Method": "PUT"}))
+        other_method = await port.ask(port.plain("GET", "/bucket/k", asks))
+        of_nothing = await port.ask(port.plain("OPTIONS", "/", asks))
+
+    assert preflight.status == 200
+    assert [(request.method, request.signed) for request in port.requests] == [("OPTIONS", False)]
+    assert {answer.code for answer in (without_origin, other_method, of_nothing)} == {"AccessDenied"}
