@@ -1,10 +1,13 @@
 """Finding objects: the listing of a bucket, and what one of its objects is."""
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from urllib.parse import quote
 
+from sseproxy.dialect.xml_listings import parse_versions
 from sseproxy.errors import UpstreamAnswered
 from sseproxy.format import TAIL, is_tail
 from sseproxy.model import ObjectRef, name_bytes
@@ -16,6 +19,7 @@ from sseproxy.signing.canonical import encode_key
 
 SYMLINK = "Symlink"  # a kind of object without bytes of its own (OSS dossier §6.8)
 
+_KNOWS_NO_VERSIONS = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _PAGE = 1000  # keys of a listing
 _MOST_PAGE = 8 * 1024 * 1024  # bytes of a listing
 
@@ -31,11 +35,20 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An object as a listing names it. `stored_size` is in bytes, as the storage counts them."""
+    """An object as a listing names it. `stored_size` is in bytes, as the storage counts them.
+
+    `version_id` is None where the present version is meant.
+    """
 
     key: str
     stored_size: int
     last_modified: datetime
+    version_id: str | None = None
+
+
+def version_of(listed: Listed) -> dict[str, str]:
+    """Return what a report says of the version, nothing of a present object that has no version of its own."""
+    return {} if listed.version_id is None else {"version_id": listed.version_id}
 
 
 def address_in(bucket: str, key: str, version_id: str | None = None) -> Address:
@@ -61,6 +74,36 @@ async def list_objects(services: Services, scope: Scope) -> AsyncGenerator[Liste
             yield Listed(key, size, last_modified)
         if token is None:
             return
+
+
+async def list_versions(services: Services, scope: Scope) -> AsyncGenerator[Listed]:
+    """Yield every version of every object, 1,000 a request; of a storage that knows no versions the present objects.
+
+    Raises the storage's other refusals. `start_after` of the scope skips all versions of that key.
+    """
+    after: tuple[str, str] | None = (scope.start_after, "")
+    while after is not None:
+        query = f"encoding-type=url&max-keys={_PAGE}&prefix={_quoted(scope.prefix)}&versions"
+        if after[0]:
+            query += f"&key-marker={_quoted(after[0])}"
+        if after[1]:
+            query += f"&version-id-marker={_quoted(after[1])}"
+        async with services.upstream.send(
+            UpstreamRequest(method="GET", bucket=scope.bucket, raw_query=query)
+        ) as response:
+            if response.status in _KNOWS_NO_VERSIONS:
+                break
+            await expect(services, response, 200)
+            found, after = parse_versions(await response.read(_MOST_PAGE))
+        for one in found:
+            # The version "null" that is the present one is what a storage without versioning calls its objects.
+            version = None if one.is_latest and one.version_id == "null" else one.version_id
+            yield Listed(one.key, one.size, one.last_modified, version)
+    else:
+        return
+    async with aclosing(list_objects(services, scope)) as objects:
+        async for item in objects:
+            yield item
 
 
 async def find(services: Services, address: Address, headers: Mapping[str, str] | None = None) -> Found | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.finding import Listed, Scope, list_objects
+from sseproxy.bulk.finding import Listed, Scope, list_objects, list_versions
 from sseproxy.bulk.outcome import Outcome, Tally
 
 Pass = Callable[[AsyncGenerator[Listed]], Awaitable[Tally]]  # works on further items; their outcomes alone are counted
@@ -42,9 +42,10 @@ class Job(Protocol):
 
 
 class SimpleJob:
-    """A job over the present objects, with nothing before and nothing after it."""
+    """A job over the present objects, or over all their versions, with nothing before and nothing after it."""
 
     uneventful: frozenset[str] = frozenset()
+    all_versions = False
 
     async def begin(self, tools: Tools, scope: Scope) -> Sequence[str]:
         """Need nothing."""
@@ -52,8 +53,9 @@ class SimpleJob:
         return ()
 
     def items(self, tools: Tools, scope: Scope) -> AsyncGenerator[Listed]:
-        """Yield the objects of the scope."""
-        return list_objects(tools.services, scope)
+        """Yield the objects of the scope, or all their versions."""
+        listed = list_versions if self.all_versions else list_objects
+        return listed(tools.services, scope)
 
     async def end(self, tools: Tools, scope: Scope, tally: Tally, began: datetime, again: Pass) -> Sequence[str]:
         """Have nothing to add."""

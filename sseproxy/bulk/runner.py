@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from random import uniform
 from typing import Protocol
 
-from sseproxy.bulk.finding import Listed
+from sseproxy.bulk.finding import Listed, version_of
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.errors import IntegrityError, KeyServiceError, KeyServiceUnavailable, SseProxyError, UpstreamUnavailable
 
@@ -95,9 +96,9 @@ class _Run:
                 raise RunStopped(
                     f"{error.message} Nothing works any more, so the run was stopped at {item.key}; run it again later."
                 ) from error
-            return failed(item.key, error)
+            return _failed(item, error)
         except SseProxyError as error:
-            outcome = failed(item.key, error)
+            outcome = _failed(item, error)
         self._failed_in_a_row = 0
         return outcome
 
@@ -109,6 +110,10 @@ class _Run:
                 pause = _FIRST_PAUSE_S * 2**tried
                 await self._sleep(uniform(pause / 2, pause))  # noqa: S311  # spreads retries, protects nothing
         return await self._work(item)
+
+
+def _failed(item: Listed, error: SseProxyError) -> Outcome:
+    return replace(failed(item.key, error), details=version_of(item))
 
 
 def failed(key: str, error: SseProxyError) -> Outcome:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, find, kind_of
+from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, find, kind_of, version_of
 from sseproxy.bulk.job import SimpleJob
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.errors import EnvelopeRejected
@@ -13,6 +13,7 @@ from sseproxy.operations.attributes import Found
 
 COLUMNS = (
     "key",
+    "version_id",
     "outcome",
     "algorithm",
     "cmk",
@@ -36,16 +37,18 @@ class Inventory(SimpleJob):
     Of an appendable object only its footer tells; of that, the stored ones are counted.
     """
 
-    name = "inventory"
+    def __init__(self, *, all_versions: bool = False) -> None:
+        self.all_versions = all_versions
+        self.name = "inventory of all versions" if all_versions else "inventory"
 
     async def work(self, tools: Tools, scope: Scope, item: Listed) -> Outcome:
         """Look at one object."""
-        found = await find(tools.services, address_in(scope.bucket, item.key))
+        found = await find(tools.services, address_in(scope.bucket, item.key, item.version_id))
         if found is None:
-            return Outcome(key=item.key, outcome="gone")
+            return Outcome(key=item.key, outcome="gone", details=version_of(item))
         if kind_of(tools.services, found) == SYMLINK:
-            return Outcome(key=item.key, outcome="symlink")
-        stored = {
+            return Outcome(key=item.key, outcome="symlink", details=version_of(item))
+        stored = version_of(item) | {
             "stored_size": found.stored_size,
             "last_modified": item.last_modified.isoformat(),
             "stored_etag": found.backend_etag,

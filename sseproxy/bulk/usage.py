@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.finding import Scope, address_in, find, list_objects
+from sseproxy.bulk.finding import Listed, Scope, address_in, find, list_versions
 from sseproxy.dialect.xml_listings import bucket_names
 from sseproxy.errors import EnvelopeRejected
 from sseproxy.format import decode_envelope
@@ -82,7 +82,7 @@ async def count_uses(tools: Tools, key_id: str, version: str) -> dict[Thing, Cou
 async def all_uses(tools: Tools) -> AsyncGenerator[Use]:
     """Yield what needs CMKs: what the state bucket holds, then the objects of every bucket that can be listed.
 
-    Of objects it is the present versions in the buckets that the proxy's own access key can list, one request each.
+    Of objects it is all versions, in the buckets that the proxy's own access key can list, one request each.
     Raises the storage's refusals, and `StateRejected` for state that cannot be read.
     """
     for kept in (_state_key(tools), _bucket_keys(tools), _uploads(tools), _objects(tools)):
@@ -141,10 +141,10 @@ async def _objects(tools: Tools) -> AsyncGenerator[Use]:
 
 
 async def _objects_in(tools: Tools, bucket: str) -> AsyncGenerator[Use]:
-    waiting: list[str] = []
-    async with aclosing(list_objects(tools.services, Scope(bucket=bucket))) as listing:
+    waiting: list[Listed] = []
+    async with aclosing(list_versions(tools.services, Scope(bucket=bucket))) as listing:
         async for listed in listing:
-            waiting.append(listed.key)
+            waiting.append(listed)
             if len(waiting) == _AT_ONCE:
                 for use in await _sealed_of(tools, bucket, waiting):
                     yield use
@@ -153,14 +153,14 @@ async def _objects_in(tools: Tools, bucket: str) -> AsyncGenerator[Use]:
         yield use
 
 
-async def _sealed_of(tools: Tools, bucket: str, keys: list[str]) -> list[Use]:
-    found = await asyncio.gather(*(_object(tools, bucket, key) for key in keys))
+async def _sealed_of(tools: Tools, bucket: str, listed: list[Listed]) -> list[Use]:
+    found = await asyncio.gather(*(_object(tools, bucket, one) for one in listed))
     return [use for use in found if use is not None]
 
 
-async def _object(tools: Tools, bucket: str, key: str) -> Use | None:
-    """Return the CMK that an object's data key hangs on, None where there is none."""
-    found = await find(tools.services, address_in(bucket, key))
+async def _object(tools: Tools, bucket: str, listed: Listed) -> Use | None:
+    """Return the CMK that the data key of an object's version hangs on, None where there is none."""
+    found = await find(tools.services, address_in(bucket, listed.key, listed.version_id))
     text = None if found is None else found.headers.get(tools.services.dialect.envelope_header)
     if text is None:
         return None
@@ -171,7 +171,12 @@ async def _object(tools: Tools, bucket: str, key: str) -> Use | None:
     if envelope.algorithm is Algorithm.CUSTOMER:
         return None
     version = tools.key_version(envelope)
-    return Use(thing=Thing.OBJECT, ref=ObjectRef(bucket, key), key_id=envelope.key_id, version=version)
+    return Use(
+        thing=Thing.OBJECT,
+        ref=ObjectRef(bucket, listed.key, listed.version_id),
+        key_id=envelope.key_id,
+        version=version,
+    )
 
 
 async def _all_buckets(services: Services) -> AsyncGenerator[str]:

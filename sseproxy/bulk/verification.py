@@ -1,9 +1,10 @@
 """`verify`: read every stored byte of every object, and check every tag."""
 
 from contextlib import aclosing
+from dataclasses import replace
 
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, ends_sealed, find, kind_of
+from sseproxy.bulk.finding import SYMLINK, Listed, Scope, address_in, ends_sealed, find, kind_of, version_of
 from sseproxy.bulk.job import SimpleJob
 from sseproxy.bulk.outcome import Outcome
 from sseproxy.bulk.recovery import recovery_end, recovery_in
@@ -19,9 +20,9 @@ from sseproxy.wire.digests import Digests
 class Verification(SimpleJob):
     """Reads everything. An object that is not sealed is a problem only in a bucket that must hold sealed ones alone."""
 
-    name = "verify"
-
-    def __init__(self) -> None:
+    def __init__(self, *, all_versions: bool = False) -> None:
+        self.all_versions = all_versions
+        self.name = "verify of all versions" if all_versions else "verify"
         self._sealed_only = False
 
     async def begin(self, tools: Tools, scope: Scope) -> tuple[str, ...]:
@@ -32,8 +33,12 @@ class Verification(SimpleJob):
         return ()
 
     async def work(self, tools: Tools, scope: Scope, item: Listed) -> Outcome:
-        """Verify one object."""
-        found = await find(tools.services, address_in(scope.bucket, item.key))
+        """Verify one object, or one version of it; problems name it by its key, the report by its version too."""
+        outcome = await self._judged(tools, scope, item)
+        return replace(outcome, details=version_of(item) | dict(outcome.details))
+
+    async def _judged(self, tools: Tools, scope: Scope, item: Listed) -> Outcome:
+        found = await find(tools.services, address_in(scope.bucket, item.key, item.version_id))
         if found is None:
             return Outcome(key=item.key, outcome="gone")
         if kind_of(tools.services, found) == SYMLINK:

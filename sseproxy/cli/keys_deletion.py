@@ -144,4 +144,5 @@ def _counted(thing: Thing, found: Count) -> str:
 
 
 def _name(ref: ObjectRef) -> str:
-    return printable(f"{ref.bucket}/{ref.key}")
+    version = "" if ref.version_id is None else f" (version {ref.version_id})"
+    return printable(f"{ref.bucket}/{ref.key}") + version

@@ -11,7 +11,17 @@ import typer
 from sseproxy.bulk.outcome import Tally
 from sseproxy.bulk.stocktaking import COLUMNS, Inventory
 from sseproxy.cli.failures import foreseeable_failures
-from sseproxy.cli.objects_options import Bucket, Concurrency, Json, Options, Prefix, ReportFile, Resume
+from sseproxy.cli.objects_options import (
+    AllVersions,
+    Bucket,
+    Concurrency,
+    Json,
+    Options,
+    Prefix,
+    ReportFile,
+    Resume,
+    refuse_resuming,
+)
 from sseproxy.cli.objects_progress import human_size
 from sseproxy.cli.objects_run import Seen, finish_job, run_job
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
@@ -30,6 +40,7 @@ def inventory(
     concurrency: Concurrency = 16,
     report: ReportFile = None,
     resume: Resume = False,
+    all_versions: AllVersions = False,
     csv_file: CsvFile = None,
     as_json: Json = False,
 ) -> None:
@@ -39,6 +50,7 @@ def inventory(
     """
     with foreseeable_failures():
         place = place_of(config, data)
+    refuse_resuming(all_versions=all_versions, resume=resume)
     options = Options(
         place=place,
         bucket=bucket,
@@ -53,7 +65,7 @@ def inventory(
         if csv_file is not None:
             with foreseeable_failures():
                 rows = _rows(stack, csv_file)
-        tally = run_job(Inventory(), options, rows)
+        tally = run_job(Inventory(all_versions=all_versions), options, rows)
     if not as_json:
         for line in chart(tally):
             typer.echo(line)

@@ -25,6 +25,16 @@ Resume = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")]
 
+AllVersions = Annotated[
+    bool, typer.Option("--all-versions", help="Look at old versions too, not at the present objects alone.")
+]
+
+
+def refuse_resuming(*, all_versions: bool, resume: bool) -> None:
+    """Raise `typer.BadParameter` for what cannot be: a report names the last key, not the last version."""
+    if all_versions and resume:
+        raise typer.BadParameter("A run over all versions cannot be resumed.", param_hint="--resume")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:

@@ -2,7 +2,17 @@
 
 from sseproxy.bulk.verification import Verification
 from sseproxy.cli.failures import foreseeable_failures
-from sseproxy.cli.objects_options import Bucket, Concurrency, Json, Options, Prefix, ReportFile, Resume
+from sseproxy.cli.objects_options import (
+    AllVersions,
+    Bucket,
+    Concurrency,
+    Json,
+    Options,
+    Prefix,
+    ReportFile,
+    Resume,
+    refuse_resuming,
+)
 from sseproxy.cli.objects_run import finish_job, run_job
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 
@@ -16,6 +26,7 @@ def verify(
     concurrency: Concurrency = 16,
     report: ReportFile = None,
     resume: Resume = False,
+    all_versions: AllVersions = False,
     as_json: Json = False,
 ) -> None:
     """Read every object and check every tag: envelope, footer and its copy, all frames. Changes nothing.
@@ -25,6 +36,7 @@ def verify(
     """
     with foreseeable_failures():
         place = place_of(config, data)
+    refuse_resuming(all_versions=all_versions, resume=resume)
     options = Options(
         place=place,
         bucket=bucket,
@@ -34,4 +46,4 @@ def verify(
         resume=resume,
         as_json=as_json,
     )
-    finish_job(run_job(Verification(), options))
+    finish_job(run_job(Verification(all_versions=all_versions), options))

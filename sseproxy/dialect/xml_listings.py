@@ -102,6 +102,38 @@ def parse_keys(document: bytes) -> tuple[list[tuple[str, int, datetime]], str | 
     return found, token
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedVersion:
+    """A version in a listing of versions; delete markers are none. `size` is in bytes, as stored."""
+
+    key: str
+    version_id: str
+    is_latest: bool
+    size: int
+    last_modified: datetime
+
+
+def parse_versions(document: bytes) -> tuple[list[ListedVersion], tuple[str, str] | None]:
+    """Return the versions of a page, and the key and version behind which the next begins. Raises `UpstreamError`."""
+    scan = _scanned(document)
+    found = [
+        ListedVersion(
+            key=scan.key(listed),
+            version_id=listed.texts.get("VersionId", "null"),
+            is_latest=is_true(listed.texts.get("IsLatest")),
+            size=whole_number(listed.texts.get("Size")),
+            last_modified=read_time(listed.texts.get("LastModified")),
+        )
+        for listed in scan.objects
+    ]
+    if not is_true(scan.head.get("IsTruncated")):
+        return found, None
+    key = scan.decoded(scan.head.get("NextKeyMarker", ""))
+    if not key:
+        raise UpstreamError("The storage's listing goes on, but does not say where.")
+    return found, (key, scan.head.get("NextVersionIdMarker", ""))
+
+
 def hide_bucket(document: bytes, name: str) -> bytes:
     """Return a list of buckets without one name; other documents as they are. Raises `UpstreamError`."""
     scan = _Buckets(document)
@@ -142,9 +174,12 @@ class _Objects(Scanner):
 
         A blank may come as "+"; a plus sign never does.
         """
-        key = listed.texts.get("Key", "")
+        return self.decoded(listed.texts.get("Key", ""))
+
+    def decoded(self, text: str) -> str:
+        """Return a name as `key` does."""
         encoded = self.head.get("EncodingType") == "url"
-        return unquote_plus(key, errors="surrogateescape") if encoded else key
+        return unquote_plus(text, errors="surrogateescape") if encoded else text
 
     def opened(self, tag: str, depth: int) -> None:
         if depth == 3:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sseproxy.dialect.base import Dialect
 from sseproxy.dialect.oss import OSS
 from sseproxy.dialect.s3 import S3
-from sseproxy.dialect.xml_listings import bucket_names
+from sseproxy.dialect.xml_listings import ListedVersion, bucket_names, parse_versions
 from sseproxy.errors import UpstreamError
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType
 
@@ -263,3 +263,28 @@ def test_the_names_of_buckets_are_read_and_how_to_ask_for_more(end: str, followi
     document = f"<R><Owner><ID>1</ID></Owner><Buckets>{buckets}</Buckets>{end}</R>".encode()
 
     assert bucket_names(document) == (["a", "b"], following)
+
+
+_VERSIONS = (
+    b"<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>%s</IsTruncated>%s"
+    b"<DeleteMarker><Key>a</Key><VersionId>m</VersionId><IsLatest>true</IsLatest></DeleteMarker>"
+    b"<Version><Key>a%%20b</Key><VersionId>v</VersionId><IsLatest>false</IsLatest>"
+    b"<LastModified>2026-02-21T00:05:13.000Z</LastModified><ETag>x</ETag><Size>5</Size></Version></ListVersionsResult>"
+)
+
+
+def test_a_page_of_versions_says_where_the_next_begins() -> None:
+    markers = b"<NextKeyMarker>a%20b</NextKeyMarker><NextVersionIdMarker>v</NextVersionIdMarker>"
+
+    found, after = parse_versions(_VERSIONS % (b"true", markers))
+
+    moment = datetime(2026, 2, 21, 0, 5, 13, tzinfo=UTC)
+    assert found == [ListedVersion(key="a b", version_id="v", is_latest=False, size=5, last_modified=moment)]
+    assert after == ("a b", "v")
+    assert parse_versions(_VERSIONS % (b"true", b"<NextKeyMarker>p%2F</NextKeyMarker>"))[1] == ("p/", "")
+    assert parse_versions(_VERSIONS % (b"false", b""))[1] is None
+
+
+def test_a_page_of_versions_that_goes_on_nowhere_is_an_error_of_the_storage() -> None:
+    with pytest.raises(UpstreamError):
+        parse_versions(_VERSIONS % (b"true", b""))

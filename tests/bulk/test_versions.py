@@ -1,0 +1,88 @@
+"""Buckets that keep versions: which versions the tools look at, and what is in the way of deleting a CMK."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from sseproxy.cli.main import app
+from tests.bulk.conftest import Place, oss_bucket
+from tests.support.rotation import create_key
+
+
+def test_inventory_and_verify_look_at_all_versions_where_that_is_asked_for(place: Place, tmp_path: Path) -> None:
+    place.past.put_object(Bucket=place.bucket, Key="k", Body=b"plain, of before")
+    place.past.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
+    old = place.through.put_object(Bucket=place.bucket, Key="k", Body=b"old")["VersionId"]
+    new = place.through.put_object(Bucket=place.bucket, Key="k", Body=b"newer")["VersionId"]
+    deleted = place.through.put_object(Bucket=place.bucket, Key="x", Body=b"hidden")["VersionId"]
+    place.through.delete_object(Bucket=place.bucket, Key="x")
+    place.through.put_object(Bucket=place.bucket, Key="z", Body=b"")
+
+    for tool, word in (("inventory", "sealed"), ("verify", "verified")):
+        present = place.run(tool, report=tmp_path / f"{tool}-present")
+        every = place.run(tool, "--all-versions", report=tmp_path / f"{tool}-every")
+
+        assert (present.code, every.code) == (0, 0)
+        assert [(line["key"], line["outcome"], line["bytes"]) for line in present.objects] == [
+            ("k", word, 5), ("z", word, 0),
+        ]  # fmt: skip
+        assert [(line["key"], line["version_id"], line["outcome"], line["bytes"]) for line in every.objects][:4] == [
+            ("k", new, word, 5), ("k", old, word, 3), ("k", "null", "plain", 16), ("x", deleted, word, 6),
+        ]  # fmt: skip
+        assert len(every.objects) == 5
+        assert f"{tool} of all versions of {place.bucket}/: 5 objects" in every.out
+
+
+def test_a_damaged_old_version_is_told_with_its_id(place: Place, tmp_path: Path) -> None:
+    place.past.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
+    odd = place.past.put_object(Bucket=place.bucket, Key="k", Body=b"x", Metadata={"sseproxy": "AAAA"})["VersionId"]
+    place.through.put_object(Bucket=place.bucket, Key="k", Body=b"good")
+
+    assert place.run("verify").code == 0
+    done = place.run("verify", "--all-versions", report=tmp_path / "report")
+
+    (line,) = [line for line in done.objects if "problem" in line]
+    assert (done.code, line["version_id"], line["reason"]) == (1, odd, "EnvelopeRejected")
+
+
+def test_a_run_over_all_versions_cannot_be_resumed(place: Place, tmp_path: Path) -> None:
+    done = place.run("verify", "--all-versions", "--resume", report=tmp_path / "report")
+
+    assert done.code == 2
+
+
+def _deletion(place: Place, key_id: str) -> Result:
+    config = max(place.proxy.data.glob("sseproxy-*.toml"), key=lambda path: path.stat().st_mtime_ns)
+    return CliRunner().invoke(app, ["keys", "schedule-deletion", key_id, "--config", str(config)])
+
+
+def test_a_cmk_that_only_an_old_version_is_under_is_not_deleted(place: Place) -> None:
+    key_id = create_key(place.proxy.data, alias=f"alias/{place.bucket}")
+    place.past.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
+    headers = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id}
+    old = place.through.put_object(Bucket=place.bucket, Key="k", Body=b"old", **headers)["VersionId"]
+    place.through.put_object(Bucket=place.bucket, Key="k", Body=b"new", ServerSideEncryption="AES256")
+
+    refused = _deletion(place, key_id)
+    place.through.delete_object(Bucket=place.bucket, Key="k", VersionId=old)
+    done = _deletion(place, key_id)
+
+    assert (refused.exit_code, done.exit_code) == (1, 0)
+    assert f"is in use: {place.bucket}/k (version {old}) is under it, and perhaps more." in refused.output
+
+
+def test_on_oss_too_a_deleted_object_keeps_its_cmk(oss_place: Place) -> None:
+    key_id = create_key(oss_place.proxy.data, alias=f"alias/{oss_place.bucket}")
+    oss_place.past.put_bucket_versioning(Bucket=oss_place.bucket, VersioningConfiguration={"Status": "Enabled"})
+    bucket = oss_bucket(oss_place)
+    headers = {"x-oss-server-side-encryption": "KMS", "x-oss-server-side-encryption-key-id": key_id}
+    old = bucket.put_object("k", b"old", headers=headers).versionid
+    bucket.delete_object("k")
+
+    refused = _deletion(oss_place, key_id)
+    bucket.delete_object("k", params={"versionId": old})
+    done = _deletion(oss_place, key_id)
+
+    assert (refused.exit_code, done.exit_code) == (1, 0)
+    assert f"is in use: {oss_place.bucket}/k (version {old}) is under it, and perhaps more." in refused.output
+    bucket.session.session.close()
