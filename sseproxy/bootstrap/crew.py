@@ -149,13 +149,13 @@ class Crew:
         """Let a worker be replaced after a while, or give up where it has never served."""
         if post.number in self._missing:
             if code not in _SAID_WHY:
-                self._logger.error("worker_not_started", worker=post.number, how=_how(code))
+                self._logger.error("worker_not_started", worker=post.number, how=how_it_ended(code))
             self._code = code if code in _SAID_WHY else _FAILED
             self.end()
             return
         post.short_lives = post.short_lives + 1 if lived_s < _SHORT_LIFE_S else 0
-        pause_s = _pause_s(post.short_lives)
-        self._logger.warning("worker_ended", worker=post.number, how=_how(code), again_in_s=pause_s)
+        pause_s = pause_before(post.short_lives)
+        self._logger.warning("worker_ended", worker=post.number, how=how_it_ended(code), again_in_s=pause_s)
         self._observer.count("worker_restarts_total")
         try:
             async with asyncio.timeout(pause_s):
@@ -164,11 +164,19 @@ class Crew:
             return
 
 
-def _how(code: int) -> str:
-    """Return how a process ended, in words."""
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+def how_it_ended(code: int) -> str:
+    """Return how a process ended, in words, by its exit code as `subprocess` tells it."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"  # a real-time one has no name
 
 
-def _pause_s(short_lives: int) -> float:
-    """Return how long to wait before the next worker: not at all, unless the last ones have not lived long."""
-    return 0.0 if short_lives == 0 else min(_FIRST_PAUSE_S * 2.0 ** (short_lives - 1), _LONGEST_PAUSE_S)
+def pause_before(short_lives: int) -> float:
+    """Return how many seconds to wait before the next worker: none, unless the last ones have not lived long."""
+    if short_lives == 0:
+        return 0.0
+    doublings = min(short_lives - 1, 10)
+    return min(_FIRST_PAUSE_S * 2.0**doublings, _LONGEST_PAUSE_S)
