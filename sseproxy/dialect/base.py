@@ -201,7 +201,7 @@ class AttributesView:
 
 @dataclass(slots=True, kw_only=True)
 class ListedEntry:
-    """An object in a backend's listing. What `render_listing` shows follows `size`, `etag`, `checksum` and `is_gone`."""
+    """An object in a backend's listing. `render_listing` shows what `size`, `etag`, `checksum` and `is_gone` say."""
 
     key: str  # decoded
     version_id: str | None
