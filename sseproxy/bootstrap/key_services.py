@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 from sseproxy.bootstrap.adapters import open_kms
+from sseproxy.credentials.http import Http, open_session
 from sseproxy.kms.alibaba import AlibabaKms
 from sseproxy.kms.alibaba_credentials import build_alibaba_credentials
 from sseproxy.kms.aws import AwsKms
 from sseproxy.kms.aws_credentials import build_credentials
 from sseproxy.kms.hsm import Pkcs11Kms
-from sseproxy.kms.http import Http, open_session
 from sseproxy.kms.resilience import Endurance, ResilientKms
 from sseproxy.kms.routing import RoutedKms, Way
 from sseproxy.kms.vault import VaultKms

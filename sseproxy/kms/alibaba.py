@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from uuid import uuid4
 
+from sseproxy.credentials.held import Credentials, CredentialSource
+from sseproxy.credentials.http import Document, Http
 from sseproxy.errors import (
     KeyAccessRefused,
     KeyDisabled,
@@ -22,8 +24,6 @@ from sseproxy.errors import (
     KeyStateRefused,
     WrappedKeyRejected,
 )
-from sseproxy.kms.credentials import Credentials, CredentialSource
-from sseproxy.kms.http import Document, Http
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
 from sseproxy.ports import Clock
 from sseproxy.settings_remote_kms import AlibabaKmsSettings

@@ -11,6 +11,8 @@ from hashlib import sha256
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from sseproxy.credentials.held import CredentialSource
+from sseproxy.credentials.http import Document, Http, HttpAnswer
 from sseproxy.errors import (
     KeyAccessRefused,
     KeyDisabled,
@@ -24,8 +26,6 @@ from sseproxy.errors import (
     KeyStateRefused,
     WrappedKeyRejected,
 )
-from sseproxy.kms.credentials import CredentialSource
-from sseproxy.kms.http import Document, Http, HttpAnswer
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
 from sseproxy.ports import Clock
 from sseproxy.settings_remote_kms import AwsKmsSettings

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from struct import Struct
 
+from sseproxy.credentials.http import Document, Http, HttpAnswer
 from sseproxy.errors import (
     KeyAccessRefused,
     KeyDisabled,
@@ -32,7 +33,6 @@ from sseproxy.errors import (
     WrappedKeyRejected,
 )
 from sseproxy.format.wrapping import WrapRejected, framed, unwrap, wrap
-from sseproxy.kms.http import Document, Http, HttpAnswer
 from sseproxy.kms.vault_login import VaultLogin
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
 from sseproxy.settings_remote_kms import VaultKmsSettings

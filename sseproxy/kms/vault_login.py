@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sseproxy.credentials.http import Document, Http, HttpAnswer
+from sseproxy.credentials.tokens import read_token
 from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable
-from sseproxy.kms.files import read_token
-from sseproxy.kms.http import Document, Http, HttpAnswer
 from sseproxy.ports import Clock
 from sseproxy.settings_remote_kms import VaultKmsSettings
 from sseproxy.single_flight import SingleFlight

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+from sseproxy.credentials.http import open_session
 from sseproxy.kms import build_kms
 from sseproxy.kms.embedded import EmbeddedKms
-from sseproxy.kms.http import open_session
 from sseproxy.kms.root_key import RootKey, create_root_key, read_root_key
 from sseproxy.settings import EmbeddedKmsSettings
 from tests.support.fake_clock import FakeClock

@@ -13,6 +13,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 from aioresponses import aioresponses
 
+from sseproxy.credentials.http import Http
 from sseproxy.errors import (
     KeyAccessRefused,
     KeyDisabled,
@@ -27,7 +28,6 @@ from sseproxy.errors import (
 )
 from sseproxy.kms.alibaba import AlibabaKms
 from sseproxy.kms.alibaba_credentials import build_alibaba_credentials
-from sseproxy.kms.http import Http
 from sseproxy.model import WrapContext, WrappedKey
 from sseproxy.settings_remote_kms import AlibabaKmsSettings
 from tests.kms.remote import calls_of

@@ -11,6 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
+from sseproxy.credentials.http import Http
 from sseproxy.errors import (
     KeyAccessRefused,
     KeyDisabled,
@@ -26,7 +27,6 @@ from sseproxy.errors import (
 )
 from sseproxy.kms.aws import AwsKms
 from sseproxy.kms.aws_credentials import build_credentials
-from sseproxy.kms.http import Http
 from sseproxy.model import WrapContext, WrappedKey
 from sseproxy.settings_remote_kms import AwsKmsSettings
 from tests.kms.remote import calls_of

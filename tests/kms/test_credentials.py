@@ -11,10 +11,10 @@ import pytest
 from aioresponses import aioresponses
 from pydantic import ValidationError
 
+from sseproxy.credentials.held import Credentials, CredentialSource, LentCredentials
+from sseproxy.credentials.http import Http
 from sseproxy.errors import KeyServiceUnavailable
 from sseproxy.kms.aws_credentials import build_credentials
-from sseproxy.kms.credentials import Credentials, CredentialSource, LentCredentials
-from sseproxy.kms.http import Http
 from sseproxy.settings_remote_kms import AwsKmsSettings
 from tests.kms.remote import calls_of
 from tests.support.fake_clock import FakeClock
@@ -46,7 +46,7 @@ class Lender:
 async def test_they_are_lent_once_for_all_and_anew_five_minutes_before_their_end() -> None:
     clock = FakeClock()
     lender = Lender(clock)
-    source = LentCredentials(lender, clock)
+    source = LentCredentials(lender, clock, spread=lambda: 0.0)
 
     async with asyncio.TaskGroup() as group:
         asking = [group.create_task(source.current()) for _ in range(1000)]

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+from sseproxy.credentials.http import Http
 from sseproxy.errors import KeyServiceUnavailable
-from sseproxy.kms.http import Http
 from sseproxy.kms.vault_login import VaultLogin
 from sseproxy.settings_remote_kms import VaultKmsSettings
 from tests.support.fake_clock import FakeClock

@@ -1,14 +1,19 @@
-"""Credentials with which the proxy signs towards a key service: given once, or lent for a while."""
+"""Credentials with which the proxy signs: given once, or lent for a while."""
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from pydantic import SecretStr
 
 from sseproxy.errors import KeyServiceUnavailable
 from sseproxy.ports import Clock
 from sseproxy.single_flight import SingleFlight
 
 _EARLY = timedelta(minutes=5)  # before their end lent credentials are asked for anew
+_SPREAD = timedelta(minutes=1)  # most by which a fleet's processes ask earlier, so that they do not ask all at once
 _NEXT_TRY = timedelta(seconds=30)  # after that failed, while the old ones are still good
 
 
@@ -45,11 +50,15 @@ class GivenCredentials:
 
 
 class LentCredentials:
-    """Those of a lender, asked for once for all that need them, and anew five minutes before their end."""
+    """Those of a lender, asked for once for all that need them, and anew five to six minutes before their end.
 
-    def __init__(self, lender: Lender, clock: Clock) -> None:
+    `spread` says where in that minute, from 0 (late) to 1.
+    """
+
+    def __init__(self, lender: Lender, clock: Clock, *, spread: Callable[[], float] = random.random) -> None:
         self._lender = lender
         self._clock = clock
+        self._spread = spread
         self._held: Credentials | None = None
         self._due: datetime | None = None
         self._flight: SingleFlight[str, None] = SingleFlight()
@@ -79,10 +88,34 @@ class LentCredentials:
             self._due = min(now + _NEXT_TRY, self._held.ends)
             return
         self._held = lent
-        self._due = None if lent.ends is None else max(lent.ends - _EARLY, self._clock.now() + _NEXT_TRY)
+        if lent.ends is None:
+            self._due = None
+            return
+        early = _EARLY + _SPREAD * self._spread()
+        self._due = max(lent.ends - early, self._clock.now() + _NEXT_TRY)
 
 
-CredentialSource = GivenCredentials | LentCredentials
+class CredentialSource(Protocol):
+    """Whatever has the credentials of the moment."""
+
+    async def current(self) -> Credentials:
+        """Return credentials that are good as far as is known. Raises a `KeyServiceError`."""
+        ...
+
+    def drop(self, credentials: Credentials) -> None:
+        """Take note that these were refused."""
+        ...
+
+
+def given(access_key: str, secret_key: SecretStr, token: SecretStr | None) -> GivenCredentials:
+    """Return those of a configuration."""
+    return GivenCredentials(
+        Credentials(
+            access_key=access_key,
+            secret_key=secret_key.get_secret_value(),
+            token=None if token is None else token.get_secret_value(),
+        )
+    )
 
 
 def parse_end(text: str) -> datetime:

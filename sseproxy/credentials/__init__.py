@@ -1,0 +1,1 @@
+"""Credentials with which the proxy signs towards a key service or the store, and who lends them."""
