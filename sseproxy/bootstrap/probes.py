@@ -1,6 +1,8 @@
 """Asking storage and key service whether they work, without serving."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import uvloop
 
@@ -14,25 +16,36 @@ from sseproxy.bootstrap.adapters import (
 from sseproxy.bootstrap.key_services import open_key_service, open_key_services
 from sseproxy.bootstrap.listening import tls_context
 from sseproxy.bootstrap.telemetry import build_telemetry
+from sseproxy.dialect import DIALECTS
 from sseproxy.errors import KeyServiceError, SseProxyError, UpstreamUnavailable
 from sseproxy.format import wrap_context
 from sseproxy.model import Binding
+from sseproxy.operations.condition_probe import KnownConditions
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.ports import Clock, Kms, Observer, Upstream, UpstreamRequest
 from sseproxy.settings import Settings
 
 
-def probe_services(settings: Settings) -> dict[str, str | None]:
-    """Ask store and KMS whether they work, changing nothing at the store; what is wrong by name, None for nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What came of asking: `problems` by name, None for nothing wrong; `notes` are worth knowing, by name."""
 
-    Raises `StartFailed` where the certificate cannot be used, `ConfigurationError`.
+    problems: Mapping[str, str | None]
+    notes: Mapping[str, str]
+
+
+def probe_services(settings: Settings) -> Probed:
+    """Ask store and KMS whether they work; nothing stays at the store.
+
+    Where the state bucket is there, a small object in it is written, copied and removed. Raises `StartFailed` where the
+    certificate cannot be used, `ConfigurationError`.
     """
     tls_context(settings.listen)
     return uvloop.run(_probe(settings))
 
 
-async def _probe(settings: Settings) -> dict[str, str | None]:
+async def _probe(settings: Settings) -> Probed:
     clock = SystemClock()
     telemetry = build_telemetry(settings.logging)
     async with AsyncExitStack() as stack:
@@ -43,7 +56,24 @@ async def _probe(settings: Settings) -> dict[str, str | None]:
         if keys is None and status == 200:
             keys = await _state_key_problem(build_state(settings, upstreams, kms), settings)
         services = await _key_service_problems(settings, clock, telemetry.observer)
-        return {"storage": storage, "keys": keys, **services}
+        notes = {}
+        if storage is None:
+            notes["conditions on writes"] = await _conditions(upstreams, settings, telemetry.observer, status)
+        return Probed(problems={"storage": storage, "keys": keys, **services}, notes=notes)
+
+
+async def _conditions(upstreams: Mapping[str, Upstream], settings: Settings, observer: Observer, status: int) -> str:
+    """Say which conditions on writes the storage overlooks. `status` is what it answers for the state bucket."""
+    name = settings.upstream.dialect
+    if settings.upstream.lacks is None and status != 200:
+        return "not tried, as the state bucket is not there yet"
+    known = KnownConditions(upstreams[name], DIALECTS[name], settings.state, observer, lacks=settings.upstream.lacks)
+    try:
+        lacks = (await known.get()).lacks
+    except UpstreamUnavailable as error:
+        return f"could not be tried: {error.message}"
+    overlooked = ", ".join(sorted(condition.value for condition in lacks))
+    return f"the storage overlooks {overlooked} (docs/interop.md)" if lacks else "the storage keeps them all"
 
 
 async def _key_service_problems(settings: Settings, clock: Clock, observer: Observer) -> dict[str, str | None]:

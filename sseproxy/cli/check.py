@@ -27,9 +27,12 @@ def check(config: ConfigOption) -> None:
             typer.echo(f"  {line}")
         typer.echo("")
         failed = False
-        for name, problem in probe_services(settings).items():
+        probed = probe_services(settings)
+        for name, problem in probed.problems.items():
             failed = failed or problem is not None
             typer.echo(f"{name}: {problem or 'answers'}", err=problem is not None)
+        for name, note in probed.notes.items():
+            typer.echo(f"{name}: {note}")
         if failed:
             raise typer.Exit(FAILED)
 

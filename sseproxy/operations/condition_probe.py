@@ -54,7 +54,9 @@ class KnownConditions:
 
     async def _find(self) -> StoreConditions:
         found = await _Probe(self._upstream, self._dialect, self._state).run()
-        self._observer.event("storage_conditions", lacks=",".join(sorted(condition.value for condition in found.lacks)))
+        if found.lacks:
+            lacks = ",".join(sorted(condition.value for condition in found.lacks))
+            self._observer.event("storage_overlooks", conditions=lacks)
         self._known = found
         return found
 

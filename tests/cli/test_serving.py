@@ -138,6 +138,7 @@ def test_metrics_count_requests_and_those_to_the_storage(launcher: Launcher) -> 
     assert re.search(r'^sseproxy_requests_total\{[^}]*status="200"[^}]*\} 1\.0$', text, re.MULTILINE)
     assert re.search(r'^sseproxy_upstream_requests_total\{method="PUT",status="200"\} ', text, re.MULTILINE)
     assert "sseproxy_observer_misuse_total 0.0" in text
+    assert "\nsseproxy_workers 1.0\n" in text
 
 
 def test_a_request_is_one_line_of_the_access_log(launcher: Launcher) -> None:
@@ -352,5 +353,5 @@ def test_check_of_a_good_configuration_shows_it_and_ends_with_code_0(working: Se
     assert lines[0] == f"{_config(working)}: the configuration is valid"
     assert '  upstream.dialect = "s3"' in lines
     assert "  upstream.secret_key = [redacted]" in lines
-    assert lines[-2:] == ["storage: answers", "keys: answers"]
+    assert lines[-3:] == ["storage: answers", "keys: answers", "conditions on writes: the storage keeps them all"]
     assert "sseproxy-dev-secret" not in done.stdout + done.stderr

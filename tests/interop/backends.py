@@ -82,10 +82,13 @@ def _started(launcher: Launcher, name: str, arguments: list[str], port: int, env
     return server
 
 
+_COPIES = frozenset({"copy-if-match", "copy-if-none-match"})
+_COMPLETES = frozenset({"complete-if-match", "complete-if-none-match"})
+
 BACKENDS: Mapping[str, Backend] = {
-    "rgw": Backend(ceph.missing, ceph.start),
-    "minio": Backend(_not_found("minio"), _minio),
-    "versitygw": Backend(_not_found("versitygw"), _versitygw),
+    "rgw": Backend(ceph.missing, ceph.start, _COPIES | _COMPLETES | {"delete-if-match"}),
+    "minio": Backend(_not_found("minio"), _minio, _COPIES | {"delete-if-match"}),
+    "versitygw": Backend(_not_found("versitygw"), _versitygw, _COPIES),
     "weed": Backend(lambda: None, Launcher.weed),
 }
 

@@ -58,14 +58,14 @@ async def test_cephs_own_ways_are_found_out(s3: World) -> None:
 
 
 async def test_it_is_found_out_once(s3: World) -> None:
-    world = overlooking(s3)
+    world = overlooking(s3, WriteCondition.COPY_IF_MATCH)
     await _known(world)
     world.journal.sent.clear()
 
     await _known(world)
 
     assert world.journal.sent == []
-    assert world.observer.events.count("storage_conditions") == 1
+    assert world.observer.events.count("storage_overlooks") == 1
 
 
 async def test_what_is_configured_is_not_tried(s3: World) -> None:
