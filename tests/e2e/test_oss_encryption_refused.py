@@ -59,6 +59,14 @@ ELSEWHERE: Mapping[str, Call] = {
     ),
     "GetObjectTagging": lambda b, _, h: b.get_object_tagging("k", headers=h),
     "RestoreObject": lambda b, _, h: b.restore_object("k", headers=h),
+    "ListObjectVersions": lambda b, _, h: b.list_object_versions(headers=h),
+    "DeleteObjectTagging": lambda b, _, h: b.delete_object_tagging("k", headers=h),
+    "GetBucketInfo": lambda b, _, h: b._do("GET", b.bucket_name, "", params={"bucketInfo": ""}, headers=h),
+    "GetBucketACL": lambda b, _, h: b._do("GET", b.bucket_name, "", params={"acl": ""}, headers=h),
+    "GetBucketVersioning": lambda b, _, h: b._do("GET", b.bucket_name, "", params={"versioning": ""}, headers=h),
+    "PutBucketVersioning": lambda b, _, h: b.put_bucket_versioning(
+        oss2.models.BucketVersioningConfig("Suspended"), headers=h
+    ),
 }  # fmt: skip
 
 
@@ -78,7 +86,7 @@ def test_the_misspelled_header_is_rejected_nowhere(bucket: Any, operation: str) 
     upload = bucket.init_multipart_upload("u").upload_id
     headers = {"X-OSS-server-side-encrpytion": "AES256", "X-oss-server-side-encrpytion-key-id": "k"}
 
-    refused_for_another_reason = {"CompleteMultipartUpload": "InvalidPart", "RestoreObject": "NotImplemented"}
+    refused_for_another_reason = {"CompleteMultipartUpload": "InvalidPart", "RestoreObject": "OperationNotSupported"}
     if operation in refused_for_another_reason:
         code = oss2_refusal(ELSEWHERE[operation], bucket, upload, headers)[1]
         assert code == refused_for_another_reason[operation]
@@ -132,6 +140,7 @@ WRITES: Mapping[str, Callable[[Any, dict[str, str]], Any]] = {
     "PutObject": lambda bucket, h: bucket.put_object("new", b"x", headers=h),
     "CopyObject": lambda bucket, h: bucket.copy_object(bucket.bucket_name, "k", "new", headers=h),
     "InitiateMultipartUpload": lambda bucket, h: bucket.init_multipart_upload("new", headers=h),
+    "AppendObject": lambda bucket, h: bucket.append_object("new", 0, b"x", headers=h),
 }
 
 
