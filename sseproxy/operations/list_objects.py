@@ -12,13 +12,13 @@ from sseproxy.exchange import Request, Response
 from sseproxy.format import plaintext_size
 from sseproxy.format.cached_entry import EntryIdentity, ShownEntry
 from sseproxy.model import Checksum, ObjectRef
-from sseproxy.operations.attributes import Closed, Opened, glance
+from sseproxy.operations.attributes import Closed, Opened, Unsealed, glance
 from sseproxy.operations.backend import Address, expect
 from sseproxy.operations.bucket_states import BucketState
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import opaque_etag
 from sseproxy.operations.passthrough import passed_request
-from sseproxy.operations.shown_entries import computed_entry, shown_entry
+from sseproxy.operations.shown_entries import NO_VERSION, computed_entry, shown_entry
 from sseproxy.policy.forwarding import to_client
 from sseproxy.signing.canonical import encode_key
 from sseproxy.wire.headers import parse_iso_date
@@ -108,12 +108,11 @@ async def _look_up(
 ) -> None:
     """Work on entries until none is left; several of these share the iterator."""
     for entry in entries:
-        address = Address(ObjectRef(bucket, entry.key, entry.version_id), encode_key(entry.key))
         try:
             async with services.look_ups:
-                subject = await glance(services, address)
+                subject = await _glance(services, bucket, entry)
         except SseProxyError as error:
-            if isinstance(error, UpstreamAnswered) and error.status == HTTPStatus.NOT_FOUND:
+            if _says_gone(error):
                 entry.is_gone = True  # deleted since it was listed
                 continue
             services.observer.event("entry_not_opened", bucket=bucket, key=entry.key, error=type(error).__name__)
@@ -131,6 +130,24 @@ async def _look_up(
             _show(entry, shown)
         elif same and _is_settled(services, entry):
             learnt[_identity(bucket, entry, dated=True)] = ShownEntry(subject.size, subject.etag)
+
+
+async def _glance(services: Services, bucket: str, entry: ListedEntry) -> Opened | Unsealed | Closed:
+    """Look at an object or version. versitygw lists version `null`, but knows it only as the present object."""
+    address = Address(ObjectRef(bucket, entry.key, entry.version_id), encode_key(entry.key))
+    try:
+        return await glance(services, address)
+    except UpstreamAnswered as error:
+        if not _says_gone(error) or entry.version_id != NO_VERSION:
+            raise
+        present = await glance(services, replace(address, ref=ObjectRef(bucket, entry.key)))
+        if present.found.headers.get(services.dialect.header("version-id"), NO_VERSION) != NO_VERSION:
+            raise  # another version is the present one
+        return present
+
+
+def _says_gone(error: SseProxyError) -> bool:
+    return isinstance(error, UpstreamAnswered) and error.status == HTTPStatus.NOT_FOUND
 
 
 def _identity(bucket: str, entry: ListedEntry, *, dated: bool = False) -> EntryIdentity:

@@ -8,7 +8,7 @@ from sseproxy.operations.answers import shown_checksum
 from sseproxy.operations.context import Services
 from sseproxy.operations.etags import client_etag, opaque_etag
 
-_NO_VERSION = "null"  # of what was written while the bucket kept no versions
+NO_VERSION = "null"  # of what was written while the bucket kept no versions
 _OF_PARTS = "-"  # in front of the number of parts
 
 
@@ -39,7 +39,7 @@ def computed_entry(entry: ListedEntry) -> ShownEntry | None:
 
 def _has_doubtful_etag(entry: ListedEntry) -> bool:
     """Whether HEAD may tell another ETag: SeaweedFS makes one of its own chunks up for what has no version id."""
-    return entry.version_id == _NO_VERSION and _OF_PARTS in entry.stored_etag
+    return entry.version_id == NO_VERSION and _OF_PARTS in entry.stored_etag
 
 
 async def remember(

@@ -1,11 +1,16 @@
 """What follows from a bucket's state: refusals, ETags, listings without look-ups; in both dialects."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
 import pytest
 
 from sseproxy.errors import EnvelopeRejected
 from sseproxy.format import stored_size
 from sseproxy.model import EtagMode
 from sseproxy.operations.bucket_states import MIXED, SEALED, BucketState
+from sseproxy.ports import UpstreamRequest, UpstreamResponse
 from tests.operations.bucket_walks import (
     GREW,
     LISTINGS,
@@ -19,6 +24,7 @@ from tests.operations.bucket_walks import (
     with_etags,
 )
 from tests.operations.world import World
+from tests.support.memory_upstream import MemoryAnswer
 
 # ---- what has no envelope ----
 
@@ -255,3 +261,31 @@ async def test_a_process_that_knows_an_older_state_records_that_an_object_grows(
     await stale.do("POST", "/new-bucket/grown?append&position=0", b"x")
 
     assert await state_of(oss) == GREW
+
+
+class _NoNullVersion:
+    """A storage that lists the version `null` and does not find it, as versitygw does."""
+
+    def __init__(self, world: World) -> None:
+        self._behind = world.journal
+
+    @asynccontextmanager
+    async def send(self, request: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
+        if "versionId=null" in request.raw_query:
+            yield MemoryAnswer(404)
+        else:
+            async with self._behind.send(request) as answer:
+                yield answer
+
+
+@pytest.mark.parametrize("state", [MIXED, SEALED, OPAQUE], ids=str)
+async def test_a_version_null_that_is_known_as_the_present_object_alone_is_listed(
+    world: World, state: BucketState
+) -> None:
+    await world.services.bucket_states.put("bucket", state)
+    await world.put("k", b"x" * 100)
+    wanted = await told_of(world, "k", "bucket")
+    cold = world.other_process()
+    cold = replace(cold, services=replace(cold.services, upstream=_NoNullVersion(world)))
+
+    assert await entries_of(cold, "?versions", "bucket") == {"k": wanted}
