@@ -26,6 +26,7 @@ from sseproxy.operations.copy_object import copy_object
 from sseproxy.operations.create_upload import create_upload
 from sseproxy.operations.customer_keys import check_customer_keys, refuse_keys_in_url
 from sseproxy.operations.delete_object import delete_object
+from sseproxy.operations.delete_objects import delete_objects
 from sseproxy.operations.get_object import get_object
 from sseproxy.operations.head_object import get_object_meta, head_object
 from sseproxy.operations.list_objects import list_objects
@@ -60,7 +61,7 @@ HANDLERS: Mapping[Operation, Handler] = MappingProxyType(
         Operation.LIST_OBJECTS: list_objects,
         Operation.LIST_VERSIONS: list_objects,
         Operation.LIST_UPLOADS: pass_on,
-        Operation.DELETE_OBJECTS: pass_on,
+        Operation.DELETE_OBJECTS: delete_objects,
         Operation.GET_BUCKET_INFO: get_bucket_info,
         Operation.GET_BUCKET_ENCRYPTION: get_bucket_encryption,
         Operation.PUT_BUCKET_ENCRYPTION: put_bucket_encryption,

@@ -144,6 +144,18 @@ async def test_a_delete_with_an_overlooked_condition_is_refused(s3: World) -> No
     assert await world.has("k")
 
 
+@pytest.mark.parametrize("condition", ["<ETag>x</ETag>", "<Size>1</Size>"])
+async def test_a_batch_that_deletes_on_conditions_is_refused(s3: World, condition: str) -> None:
+    await s3.put("k", b"x")
+    document = f"<Delete><Object><Key>k</Key>{condition}</Object></Delete>".encode()
+    headers = {"Content-MD5": b64encode(md5(document).digest()).decode()}
+
+    with pytest.raises(UnsupportedFeature, match="use DeleteObject with If-Match"):
+        await s3.do("POST", "/bucket?delete", document, headers)
+
+    assert await s3.has("k")
+
+
 async def test_a_complete_with_an_overlooked_condition_is_refused_and_the_upload_stays(s3: World) -> None:
     world = overlooking(s3, WriteCondition.COMPLETE_IF_NONE_MATCH)
     created = await world.do("POST", "/bucket/k?uploads")
