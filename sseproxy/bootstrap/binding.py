@@ -33,15 +33,10 @@ def cannot_listen(address: str, cause: OSError) -> StartFailed:
     return StartFailed(f"cannot listen on {address}: {reason}; choose another address or free this one")
 
 
-def is_taken(address: str) -> bool:
-    """Tell whether anybody listens on an address already; who binds it to share it would not notice."""
-    try:
-        probes = bind_all(address)
-    except StartFailed:
-        return True
-    for probe in probes:
+def require_free(address: str) -> None:
+    """Raise `StartFailed` where somebody listens on an address already, shared or not, or where it cannot be had."""
+    for probe in bind_all(address):
         probe.close()
-    return False
 
 
 def _resolve(host: str, port: int) -> list[tuple[int, tuple[str, int] | tuple[str, int, int, int]]]:

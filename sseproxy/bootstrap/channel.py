@@ -1,7 +1,8 @@
 """What supervisor and worker say to each other: messages over the socket that is the worker's standard input.
 
-A message is its length, four bytes, and its body. The first one is the worker's task, pickled; all others are JSON
-objects, in both directions. The end of the stream tells each that the other has ended, however it did.
+A message is its length, four bytes, and its body. The first one is the supervisor's release, the second the worker's
+task, pickled; all others are JSON objects, in both directions. The end of the stream tells each that the other has
+ended, however it did.
 """
 
 import asyncio
@@ -11,13 +12,15 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
+from sseproxy import __version__
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.settings import Settings
 
 _LENGTH = 4
 _STANDARD_INPUT = 0
+_BY_HAND = "a worker is started by `sseproxy serve --workers`, and by nothing else"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class Channel:
 
     def send_task(self, task: Task) -> None:
         """Give a worker its task, before anything else."""
-        self._writer.write(_framed(pickle.dumps(task)))
+        self._writer.write(_framed(__version__.encode()) + _framed(pickle.dumps(task)))
 
     def send(self, message: dict[str, object]) -> None:
         """Send a message; nothing happens where the other process has ended."""
@@ -66,20 +69,30 @@ async def open_channel(end: socket.socket) -> AsyncGenerator[Channel, None]:
 
 
 def receive_task() -> tuple[socket.socket, Task]:
-    """Return this worker's end of the channel and its task. Raises `StartFailed` where no supervisor started it."""
+    """Return this worker's end of the channel and its task.
+
+    Raises `StartFailed` where no supervisor started it, or one of another release.
+    """
     try:
         end = socket.socket(fileno=_STANDARD_INPUT)
-        with end.makefile("rb", buffering=0) as source:
-            length = int.from_bytes(source.read(_LENGTH) or b"")
-            packed = bytearray()
-            while len(packed) < length and (piece := source.read(length - len(packed))):
-                packed += piece
-        task = pickle.loads(packed)  # noqa: S301  # what is on the other end started this process
-    except (OSError, EOFError, pickle.UnpicklingError) as cause:
-        raise StartFailed("a worker is started by `sseproxy serve --workers`, and by nothing else") from cause
-    if not isinstance(task, Task):
-        raise StartFailed("a worker is started by `sseproxy serve --workers`, and by nothing else")
+        with end.makefile("rb") as source:  # nothing follows the task until this worker has said that it serves
+            release = _read(source).decode("ascii", "replace")
+            packed = _read(source)
+    except OSError as cause:
+        raise StartFailed(_BY_HAND) from cause
+    if not packed:
+        raise StartFailed(_BY_HAND)
+    if release != __version__:
+        raise StartFailed(
+            f"release {__version__} is installed, but the supervisor is of release {release}; restart `sseproxy serve`"
+        )
+    task: Task = pickle.loads(packed)  # noqa: S301  # what is on the other end started this process
     return end, task
+
+
+def _read(source: BinaryIO) -> bytes:
+    """Return the next message's body, empty at the end."""
+    return source.read(int.from_bytes(source.read(_LENGTH)))
 
 
 def _framed(body: bytes) -> bytes:

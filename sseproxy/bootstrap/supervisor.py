@@ -12,10 +12,9 @@ from contextlib import ExitStack, contextmanager
 import uvloop
 
 from sseproxy import __version__
-from sseproxy.bootstrap.binding import bind_all, is_taken
+from sseproxy.bootstrap.binding import bind_all, require_free
 from sseproxy.bootstrap.crew import Crew
 from sseproxy.bootstrap.crew_reports import CrewReports
-from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.listening import listening
 from sseproxy.bootstrap.telemetry import Telemetry, build_telemetry
 from sseproxy.server.admin import create_admin_server
@@ -42,8 +41,7 @@ def _reserved(settings: Settings) -> Iterator[Settings]:
     """Hold the data port for workers, and yield the settings with its number. Raises `StartFailed`."""
     address = settings.listen.address
     host, port = split_address(address)
-    if port != 0 and is_taken(address):
-        raise StartFailed(f"cannot listen on {address}: it is in use; choose another address or free this one")
+    require_free(address)  # two supervisors could share a port by mistake, and nobody would notice
     with ExitStack() as stack:
         sockets = [stack.enter_context(one) for one in bind_all(address, shared=True)]
         port = sockets[0].getsockname()[1]

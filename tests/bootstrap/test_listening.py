@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sseproxy.bootstrap.binding import bind_all, is_taken
+from sseproxy.bootstrap.binding import bind_all, require_free
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.listening import listening, tls_context
 from sseproxy.settings import Listen
@@ -158,11 +158,12 @@ def test_all_addresses_of_a_name_get_the_same_port() -> None:
     assert len(ports) == 1
 
 
-def test_an_address_is_taken_when_somebody_listens_there_and_not_when_it_is_merely_held() -> None:
+def test_an_address_is_free_when_it_is_merely_held_and_not_when_somebody_listens_there() -> None:
     (held,) = bind_all("127.0.0.1:0", shared=True)
     with held:
         address = f"127.0.0.1:{held.getsockname()[1]}"
-        free = is_taken(address)
+        require_free(address)
         held.listen()
 
-        assert (free, is_taken(address)) == (False, True)
+        with pytest.raises(StartFailed, match=f"^cannot listen on {address}: Address already in use; choose another"):
+            require_free(address)

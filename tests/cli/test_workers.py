@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sseproxy import __version__
 from tests.support.certificates import make_certificates
 from tests.support.raw_http import connect, head_bytes, read_answer, sign, signed, signed_put_head
 from tests.support.servers import Launcher, Server, StartFailed, own_state
@@ -240,7 +241,9 @@ def test_two_supervisors_do_not_share_a_port_by_mistake(launcher: Launcher, kept
     config = max(kept.data.glob("sseproxy-*.toml"))
     config.write_text(config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{kept.port}", 1))
 
-    with pytest.raises(StartFailed, match=rf"cannot listen on 127\.0\.0\.1:{kept.port}: it is in use; choose another"):
+    with pytest.raises(
+        StartFailed, match=rf"cannot listen on 127\.0\.0\.1:{kept.port}: Address already in use; choose"
+    ):
         launcher.serve(config, kept.data, options=["--workers", "3"])
 
     assert launcher.servers[-1].wait() == 1
@@ -262,3 +265,17 @@ def test_a_worker_is_not_started_by_hand() -> None:
     with theirs:
         assert _start_worker(theirs.fileno()) == expected
     assert _start_worker(subprocess.DEVNULL) == expected
+
+
+def test_a_worker_of_another_release_than_its_supervisor_does_not_begin() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall((5).to_bytes(4) + b"0.0.1" + (1).to_bytes(4) + b"x")
+
+        code, told = _start_worker(theirs.fileno())
+
+    assert (code, told) == (
+        1,
+        f"sseproxy: release {__version__} is installed, but the supervisor is of release 0.0.1; "
+        "restart `sseproxy serve`\n",
+    )
