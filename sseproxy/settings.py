@@ -252,6 +252,9 @@ class EncryptionSettings(Section):
     client_key_files: tuple[Path, ...] = Field(
         default=(), description="PEM files of RSA keys: what SDKs encrypted for them at the client is read in the clear"
     )
+    client_kms_keys: tuple[str, ...] = Field(
+        default=(), description="ids of CMKs in Alibaba KMS: what SDKs encrypted under them is read in the clear"
+    )
     allowed_keys: tuple[str, ...] | None = Field(
         default=None, description="CMKs, by id or alias, that may open and seal; absent: all"
     )
@@ -369,6 +372,8 @@ class Settings(Section):
     def _keys_have_a_place(cls, remote: RemoteKmsSettings, info: ValidationInfo) -> RemoteKmsSettings:
         if "kms" in info.data:
             remote.check(beside_embedded=info.data["kms"] is not None)
+        if "encryption" in info.data and info.data["encryption"].client_kms_keys and not remote.alibaba:
+            raise ValueError("encryption.client_kms_keys are CMKs of Alibaba Cloud KMS; add the table alibaba")
         return remote
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnava
 from sseproxy.operations.audited_keyring import AuditedKeyring
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.bucket_states import BucketStates
+from sseproxy.operations.client_kms import ClientKms
 from sseproxy.operations.condition_probe import KnownConditions
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
@@ -165,6 +166,8 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
     known_entries = KnownEntries(adapters.entries, secret, clock=clock, observer=observer)
     look_ups = asyncio.Semaphore(settings.limits.lookups)
     client_keys = load_client_keys(settings.encryption.client_key_files)
+    client_key_ids = settings.encryption.client_kms_keys
+    client_kms = ClientKms(adapters.kms, client_key_ids) if client_key_ids else None
     defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
     states = BucketStates(state, clock, settings.encryption.bucket_settings_lifetime, observer)
     return {
@@ -187,6 +190,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
             look_ups=look_ups,
             known_entries=known_entries,
             client_keys=client_keys,
+            client_kms=client_kms,
         )
         for name, upstream in adapters.upstreams.items()
     }

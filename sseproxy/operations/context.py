@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from sseproxy.dialect.base import Dialect
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.bucket_states import BucketStates
+from sseproxy.operations.client_kms import ClientKms
 from sseproxy.operations.condition_probe import KnownConditions
 from sseproxy.operations.keyring import Keyring
 from sseproxy.operations.known_entries import KnownEntries
@@ -28,7 +29,7 @@ class Services:
     `digest_pool` runs what takes the processor longer than a hop to a thread costs. `state_settings` names the
     bucket that no client may see. `look_ups` is shared by all listings: they must not crowd out other requests.
     `held_parts` bounds how many parts are in memory whole.
-    `client_keys` open what clients encrypted before they sent it.
+    `client_keys` and `client_kms` open what clients encrypted before they sent it.
     """
 
     dialect: Dialect
@@ -49,3 +50,4 @@ class Services:
     uploads: OpenUploads = field(default_factory=OpenUploads)
     held_parts: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _MOST_HELD_PARTS))
     client_keys: tuple[RSAPrivateKey, ...] = ()
+    client_kms: ClientKms | None = None

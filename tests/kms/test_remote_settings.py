@@ -71,3 +71,11 @@ def test_what_leaves_a_key_without_a_place_or_with_two_is_refused(
 def test_a_vault_that_could_not_be_used_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         VaultKmsSettings.model_validate({"address": "https://vault:8200", **fields})
+
+
+def test_clients_keys_in_a_kms_need_the_one_that_they_are_in() -> None:
+    encryption = {"client_kms_keys": ["k"]}
+    upstream = {"endpoint": "http://s:1", "access_key": "a", "secret_key": "s"}
+
+    with pytest.raises(ValidationError, match="client_kms_keys are CMKs of Alibaba Cloud KMS; add the table alibaba"):
+        Settings.model_validate({"upstream": upstream, "kms": EMBEDDED, "encryption": encryption})
