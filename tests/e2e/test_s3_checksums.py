@@ -121,7 +121,7 @@ def test_a_wrong_checksum_stores_nothing(client: Any, bucket: str, algorithm: st
 @only_behind
 @pytest.mark.parametrize("algorithm", _BOTO)
 def test_the_transfer_manager_uses_any_algorithm(client: Any, bucket: str, algorithm: str) -> None:
-    body = random.Random(5).randbytes(10 * _MIB + 5)
+    body = random.Random(5).randbytes(5 * _MIB + 5)
     config = TransferConfig(multipart_threshold=5 * _MIB, multipart_chunksize=5 * _MIB)
     back = io.BytesIO()
 
