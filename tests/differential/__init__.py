@@ -1,13 +1,15 @@
 """The differential proof: every operation sent to a store directly and through the proxy, and the answers compared.
 
-`tests.differential.run.run(direct_url, proxied_url, credentials)` works against any S3 endpoint with a proxy in front of it:
+`compare` works against any S3 endpoint with a proxy in front of it, over http:
 
-    from tests.differential.run import Credentials, run
-    from tests.differential.compare import judge, read_allowances
+    from tests.differential.compared import compare
+    from tests.differential.signature import Credentials
 
-    report = run("http://127.0.0.1:9000", "http://127.0.0.1:8333", Credentials("key", "secret"))
-    verdict = judge(report, read_allowances(), backend="minio")
-    assert verdict.problems == []
+    compared = compare("minio", "http://127.0.0.1:9000", "http://127.0.0.1:8333", Credentials("key", "secret"))
+    assert compared.verdict.problems == []
+
+(`run.run` is the run alone, `table.render` writes the table.) From a shell:
+`python -m tests.differential --backend minio --direct URL --proxied URL` prints what is not allowed yet.
 
 Both endpoints take the same credentials. Buckets get names of the run's own, so it can be repeated on one store.
 

@@ -68,6 +68,8 @@ CASES: tuple[Case, ...] = (
     case("Checksums", "an upload, composite", *_in_parts("sha256", "COMPOSITE", told="")),
     case("Checksums", "an upload, full object", *_in_parts("crc32", "FULL_OBJECT", told=_SUMS["crc32"])),
     case("Checksums", "an upload, full object of other bytes", *_in_parts("crc32", "FULL_OBJECT", told=_OTHER_CRC32)),
+    case("Checksums", "an upload without an algorithm", post("k", "uploads"), put("k", _BODY, query="partNumber=1&uploadId={upload:1}"),
+         post("k", "uploadId={upload:1}", xml("CompleteMultipartUpload", "<Part><PartNumber>1</PartNumber><ETag>{etag:2}</ETag></Part>")), head("k", "", _MODE)),
     case("GetObjectAttributes", "all, of a plain object", put("k", _BODY), _attributes()),
     case("GetObjectAttributes", "size alone", put("k", _BODY), _attributes(headers={"x-amz-object-attributes": "ObjectSize"})),
     case("GetObjectAttributes", "of a key that is not there", _attributes("none")),

@@ -39,6 +39,10 @@ class Allowance:
     proxied: str
     reason: str
 
+    @property
+    def is_for_all_cases(self) -> bool:
+        return self.cases == ("*",)
+
     def names(self, backend: str) -> bool:
         return any(fnmatchcase(backend, pattern) for pattern in self.backends)
 
@@ -53,8 +57,12 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reasons` has, by case, why its answers differ where they may; `problems` what must be dealt with, in words."""
+    """Why answers differ where they may, and what must be dealt with, in words.
 
+    `everywhere` are the reasons of entries that are for all cases, `reasons` those of all others by case.
+    """
+
+    everywhere: tuple[str, ...]
     reasons: dict[str, tuple[str, ...]]
     problems: list[str]
 
@@ -103,7 +111,8 @@ def judge(outcomes: Iterable[Outcome], allowances: Iterable[Allowance], backend:
     A problem is a difference that no entry covers, or an entry, case or field pattern that covers none any more.
     """
     entries = [entry for entry in allowances if entry.names(backend)]
-    reasons: dict[str, tuple[str, ...]] = {}
+    everywhere: dict[str, None] = {}
+    reasons: dict[str, dict[str, None]] = {}
     problems: list[str] = []
     found: list[Difference] = []
     for outcome in outcomes:
@@ -113,10 +122,10 @@ def judge(outcomes: Iterable[Outcome], allowances: Iterable[Allowance], backend:
             if not covering:
                 problems.append(f"new difference: {difference}")
             for entry in covering[:1]:
-                known = reasons.get(difference.case, ())
-                reasons[difference.case] = known if entry.reason in known else (*known, entry.reason)
+                told = everywhere if entry.is_for_all_cases else reasons.setdefault(difference.case, {})
+                told[entry.reason] = None
     problems += [text for entry in entries for text in _outlived(entry, found)]
-    return Verdict(reasons, problems)
+    return Verdict(tuple(everywhere), {case: tuple(told) for case, told in reasons.items()}, problems)
 
 
 def _outlived(entry: Allowance, found: list[Difference]) -> Iterator[str]:

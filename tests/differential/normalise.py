@@ -22,9 +22,19 @@ from defusedxml.ElementTree import fromstring
 from tests.differential.client import Reply
 
 _IGNORED = frozenset({"date", "server", "connection", "keep-alive", "transfer-encoding"})
-_DATES = frozenset({"last-modified", "lastmodified", "initiated", "creationdate", "x-amz-abort-date"})
+_DATES = frozenset(
+    {
+        "last-modified",
+        "lastmodified",
+        "initiated",
+        "creationdate",
+        "x-amz-abort-date",
+        "seaweed-x-amz-noncurrent-since-ns",
+    }
+)
 _IDS = {
     "x-amz-version-id": "version", "x-amz-copy-source-version-id": "version", "versionid": "version",
+    "seaweed-x-amz-version-id": "version",
     "versionidmarker": "version", "nextversionidmarker": "version", "deletemarkerversionid": "version",
     "sourceversionid": "version", "copysourceversionid": "version",
     "uploadid": "upload", "uploadidmarker": "upload", "nextuploadidmarker": "upload",
