@@ -35,6 +35,7 @@ from sseproxy.operations.copy_source import (
     copy_source_of,
     judge_source,
     source_body,
+    source_version,
 )
 from sseproxy.operations.customer_keys import source_key_of
 from sseproxy.operations.deciding import decide_for, own_checksums
@@ -93,13 +94,14 @@ async def _copy(services: Services, request: Request) -> Response:
         known.require(*on_put(plan.conditions))
         keeps_etag = onto_itself and dialect.copy_onto_itself_replaces  # to its clients it is the same object
         streamed = await _streamed(services, plan, subject, algorithm, keeps_etag=keeps_etag)
-        return await _answer(services, plan, None, streamed)
+        return await _answer(services, plan, subject, None, streamed)
     if _may_storage_copy(services, plan, subject, known):
-        return await _answer(services, plan, subject.attributes, await _rewrapped(services, plan, subject, known))
+        copied = await _rewrapped(services, plan, subject, known)
+        return await _answer(services, plan, subject, subject.attributes, copied)
     known.require(*on_put(plan.conditions))
     await _copy_tags(services, plan, subject)
     stored = await reseal(services, plan, subject)
-    return await _answer(services, plan, stored.attributes, stored.headers)
+    return await _answer(services, plan, subject, stored.attributes, stored.headers)
 
 
 def _may_storage_copy(services: Services, plan: Plan, source: Opened, known: StoreConditions) -> bool:
@@ -147,7 +149,9 @@ def _metadata(
         raise InvalidArgument(
             "Unknown metadata directive.", ArgumentName=dialect.header("metadata-directive"), ArgumentValue=directive
         )
-    if onto_itself and dialect.copy_onto_itself_replaces:
+    keeps_versions = dialect.header("version-id") in subject.found.headers
+    replaces = directive.upper() == "REPLACE" or not keeps_versions
+    if onto_itself and dialect.copy_onto_itself_replaces and replaces:
         # The request's metadata replaces the old, but a type that it does not name stays (OSS dossier §1.6).
         if "Content-Type" in subject.found.headers:
             headers.setdefault("Content-Type", subject.found.headers["Content-Type"])
@@ -258,7 +262,11 @@ async def _streamed(
 
 
 async def _answer(
-    services: Services, plan: Plan, expected: Attributes | None, answer: CIMultiDictProxy[str]
+    services: Services,
+    plan: Plan,
+    source: Opened | Unsealed,
+    expected: Attributes | None,
+    answer: CIMultiDictProxy[str],
 ) -> Response:
     """Open what the destination now holds, and tell of it. `expected` is what its footer must say, where known."""
     dialect = services.dialect
@@ -273,6 +281,7 @@ async def _answer(
     etag = present.found.backend_etag
     await remember(services, plan.address.ref, present.attributes, etag, version, opaque=under_customer)
     headers = to_client(answer, dialect, sealed=True)
+    headers.update(source_version(services, source.found))
     headers.update(sse_headers(dialect, present.envelope, present.customer_key, context_shown=True))
     headers.update(digest_headers(dialect, present.attributes))
     headers["ETag"] = dialect.show_etag(present.etag)

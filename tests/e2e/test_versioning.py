@@ -342,3 +342,33 @@ def test_encrypting_in_place_makes_a_version_with_the_same_bytes(dev: Server, bu
     assert (old.read(), old.headers["x-oss-server-side-encryption"]) == (_NEW, "AES256")
     assert oss.get_object("k").read() == _NEW
     oss.session.session.close()
+
+
+def test_on_oss_a_copy_onto_itself_obeys_its_directive_where_versions_are_kept(oss: oss2.Bucket, bucket: str) -> None:
+    oss.put_object("k", _NEW, headers={"x-oss-meta-a": "1", "Content-Type": "text/x-a"})
+
+    oss.copy_object(bucket, "k", "k", headers={"x-oss-meta-a": "2", "Content-Type": "text/x-b"})
+    kept = oss.head_object("k")
+    oss.update_object_meta("k", {"x-oss-meta-a": "3"})
+    replaced = oss.head_object("k")
+
+    assert (kept.headers["x-oss-meta-a"], kept.content_type) == ("1", "text/x-a")
+    assert replaced.headers["x-oss-meta-a"] == "3"
+    assert len(oss.list_object_versions().versions) == 3
+    assert oss.get_object("k").read() == _NEW
+
+
+def test_a_copy_that_is_sealed_anew_tells_the_version_that_it_is_of(dev: Server, bucket_name: str) -> None:
+    oss = oss2_bucket(dev, bucket_name)
+    oss.create_bucket()
+    oss.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
+    old = oss.put_object("k", _NEW).versionid
+    oss.put_object("k", _OLD)
+
+    copied = oss.copy_object(
+        bucket_name, "k", "other", headers={"x-oss-server-side-encryption": "SM4"}, params={"versionId": old}
+    )
+
+    assert copied.headers["x-oss-copy-source-version-id"] == old
+    assert (copied.headers["x-oss-server-side-encryption"], oss.get_object("other").read()) == ("SM4", _NEW)
+    oss.session.session.close()
