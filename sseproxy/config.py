@@ -310,6 +310,9 @@ def _file_problems(settings: Settings) -> list[str]:
             "listen.tls_cert": (settings.listen.tls_cert, _file_problem),
             "listen.tls_key": (settings.listen.tls_key, _secret_file_problem),
             "upstream.ca_file": (settings.upstream.ca_file, _file_problem),
+            "upstream.tls_cert": (settings.upstream.tls_cert, _file_problem),
+            "upstream.tls_key": (settings.upstream.tls_key, _secret_file_problem),
+            "upstream.credentials.path": (settings.upstream.credentials.path, _secret_file_problem),
             **_key_files(settings),
         }
     )

@@ -8,15 +8,13 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
-from sseproxy.model import Algorithm, Binding, EtagMode, KeyUse, WriteCondition
+from sseproxy.model import Algorithm, Binding, EtagMode, KeyUse
 from sseproxy.settings_base import Seconds, Secret, Section
 from sseproxy.settings_remote_kms import RemoteKmsSettings
-
-DialectName = Literal["s3", "oss"]
+from sseproxy.settings_upstream import DialectName, UpstreamSettings
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -52,19 +50,6 @@ def _host_name(value: str) -> str:
     return value.lower()
 
 
-def _endpoint(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("this is not the URL of a store; write for example https://s3.example.com")
-    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError(
-            "an endpoint has scheme, host and port only; buckets and credentials have settings of their own"
-        )
-    if parts.port == 0:
-        raise ValueError("port 0 cannot be connected to")
-    return value.rstrip("/")
-
-
 def _implemented(value: Algorithm) -> Algorithm:
     if value is Algorithm.CUSTOMER:
         raise ValueError("a customer's key comes with a request; choose AES256, KMS or SM4")
@@ -79,7 +64,6 @@ def _prefix(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 DefaultAlgorithm = Annotated[Algorithm, AfterValidator(_implemented)]
@@ -117,30 +101,6 @@ class Listen(Section):
                 "listen.tls_ciphers and listen.tls_client_ca need listen.tls_cert: there is no TLS without"
             )
         return self
-
-
-class UpstreamSettings(Section):
-    """The store behind the proxy."""
-
-    endpoint: Endpoint = Field(description="URL of the store, e.g. https://s3.example.com")
-    dialect: DialectName = Field(default="s3", description="the protocol that store and clients speak")
-    region: str = Field(default="us-east-1", description="region in the signatures towards the store")
-    access_key: str = Field(min_length=1, description="the proxy's own access key at the store")
-    secret_key: Secret = Field(description="its secret")
-    security_token: Secret | None = Field(default=None, description="STS token of the access key, if it has one")
-    addressing: Literal["path", "virtual"] = Field(default="path", description="where the bucket's name goes")
-    ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed the store's certificate")
-    trailing_checksum: bool = Field(
-        default=False, description="send streamed ciphertext as aws-chunked with a CRC32C trailer (S3)"
-    )
-    lacks: tuple[WriteCondition, ...] | None = Field(
-        default=None, description="conditions on writes that the store overlooks; absent: found out by trying"
-    )
-    connections: int = Field(
-        default=2048, ge=1, description="most connections to the store at once; a request takes one or two"
-    )
-    connect_timeout: Seconds = Field(default=10, description="longest wait for a connection to the store")
-    read_timeout: Seconds = Field(default=60, description="longest silence of the store within a request")
 
 
 class StateSettings(Section):

@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from sseproxy.config import load_settings
-from sseproxy.settings import Listen, Settings, StateSettings, UpstreamSettings, is_loopback, split_address
+from sseproxy.settings import Listen, Settings, StateSettings, is_loopback, split_address
+from sseproxy.settings_upstream import UpstreamSettings
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "sseproxy.example.toml"
@@ -117,7 +118,7 @@ def test_every_setting_has_a_description() -> None:
 def test_the_example_has_every_setting_and_no_other() -> None:
     stated = set(_stated(_uncommented(EXAMPLE.read_text())))
 
-    sections = set(Settings.model_fields)
+    sections = {*Settings.model_fields, "upstream.credentials"}
     assert stated - sections == {key for key, _ in every_setting()}
 
 
@@ -130,7 +131,8 @@ def test_what_the_example_states_is_the_default_unless_it_is_needed() -> None:
         for key, value in stated.items()
         if key in defaults and defaults[key] is not NO_DEFAULT and value != defaults[key]
     }
-    assert set(differing) == {"clients.credentials", "kms.root_key_file"}  # there is no useful proxy without them
+    needed = {"upstream.access_key", "upstream.secret_key"}
+    assert set(differing) == {"clients.credentials", "kms.root_key_file", *needed}  # there is no useful proxy without them
 
 
 @pytest.mark.parametrize("optional", [False, True], ids=["as it is", "with everything uncommented"])

@@ -12,7 +12,8 @@ from yarl import URL
 from sseproxy.dialect.base import Dialect
 from sseproxy.errors import ConfigurationError, UpstreamUnavailable
 from sseproxy.ports import Clock, Observer, UpstreamRequest
-from sseproxy.settings import UpstreamSettings
+from sseproxy.settings_upstream import UpstreamSettings
+from sseproxy.upstream.access import Access, open_access
 from sseproxy.upstream.answer import TRANSPORT_ERRORS, Answer
 from sseproxy.upstream.outgoing_auth import Outgoing, OutgoingAuth
 from sseproxy.upstream.payloads import HeldPayload, StreamPayload
@@ -37,6 +38,7 @@ class HttpUpstream:
         self,
         session: aiohttp.ClientSession,
         auth: OutgoingAuth,
+        access: Access,
         stall_s: float,
         clock: Clock,
         observer: Observer,
@@ -45,6 +47,7 @@ class HttpUpstream:
     ) -> None:
         self._session = session
         self._auth = auth
+        self._access = access
         self._stall_s = stall_s
         self._clock = clock
         self._observer = observer
@@ -72,7 +75,8 @@ class HttpUpstream:
                 await stream.stop()
 
     async def _attempt(self, request: UpstreamRequest) -> tuple[aiohttp.ClientResponse, StreamPayload | None]:
-        outgoing = self._auth.prepare(request, self._clock.now())
+        credentials = await self._access.current()
+        outgoing = self._auth.prepare(request, self._clock.now(), credentials)
         payload = self._payload(request, outgoing)
         stream = payload if isinstance(payload, StreamPayload) else None
         loop = asyncio.get_running_loop()
@@ -120,7 +124,7 @@ def _reason(request: UpstreamRequest, stream: StreamPayload | None, error: Excep
 
 @asynccontextmanager
 async def open_session(settings: UpstreamSettings) -> AsyncGenerator[aiohttp.ClientSession, None]:
-    """Open the connections to a storage. Raises `ConfigurationError` where the CA file cannot be used."""
+    """Open the connections to a storage. Raises `ConfigurationError` where a TLS file cannot be used."""
     connector = aiohttp.TCPConnector(
         limit=settings.connections, limit_per_host=0, keepalive_timeout=IDLE_S, ssl=_tls_context(settings)
     )
@@ -149,14 +153,24 @@ async def open_upstream(
     settings: UpstreamSettings, dialect: Dialect, clock: Clock, observer: Observer
 ) -> AsyncGenerator[HttpUpstream, None]:
     """Open the storage in a dialect. Nothing is connected before it is needed."""
-    async with open_session(settings) as session:
-        yield HttpUpstream(session, OutgoingAuth(settings, dialect), settings.read_timeout, clock, observer)
+    async with open_session(settings) as session, open_access(settings, clock, observer) as access:
+        auth = OutgoingAuth(settings, dialect)
+        yield HttpUpstream(session, auth, access, settings.read_timeout, clock, observer)
 
 
 def _tls_context(settings: UpstreamSettings) -> ssl.SSLContext | bool:
     if not settings.endpoint.startswith("https"):
         return True
     try:
-        return ssl.create_default_context(cafile=settings.ca_file)
+        context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as cause:  # SSLError is one
         raise ConfigurationError(f"upstream.ca_file {settings.ca_file} cannot be used: {cause.strerror}") from cause
+    if settings.tls_cert is not None:
+        try:
+            context.load_cert_chain(settings.tls_cert, settings.tls_key)
+        except OSError as cause:
+            raise ConfigurationError(
+                f"upstream.tls_cert {settings.tls_cert} cannot be used with upstream.tls_key {settings.tls_key}: "
+                f"{cause.strerror or cause}; give a PEM chain and the private key that belongs to it"
+            ) from cause
+    return context

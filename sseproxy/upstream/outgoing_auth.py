@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict
 
 from sseproxy import __version__
+from sseproxy.credentials.held import Credentials
 from sseproxy.dialect.base import Dialect
 from sseproxy.exchange import Body
 from sseproxy.ports import UpstreamRequest
-from sseproxy.settings import UpstreamSettings
+from sseproxy.settings_upstream import UpstreamSettings
 from sseproxy.signing import EMPTY_SHA256, UNSIGNED_PAYLOAD, sign_aws_v4, sign_oss_v4
 from sseproxy.stage import Stage
 from sseproxy.upstream.framing import PAYLOAD_FORM, TRAILER, AwsChunkedEncoder, framed_size
@@ -51,6 +52,8 @@ class _Facts:
     raw_key: str
     headers: Mapping[str, str]
     payload_hash: str
+    credentials: Credentials
+    region: str
     now: datetime
 
 
@@ -68,7 +71,7 @@ class OutgoingAuth:
         self._dialect = dialect
         self._sign = _SIGNERS[dialect.name]
 
-    def prepare(self, request: UpstreamRequest, now: datetime) -> Outgoing:
+    def prepare(self, request: UpstreamRequest, now: datetime, credentials: Credentials) -> Outgoing:
         """Return the request with its address, its framing and its signature. The body is not touched."""
         host, raw_path = self._address(request)
         headers = request.headers.copy()
@@ -86,9 +89,11 @@ class OutgoingAuth:
             raw_key=request.raw_key,
             headers={name: ",".join(headers.getall(name)) for name in headers if self._is_signed(name)},
             payload_hash=payload_hash,
+            credentials=credentials,
+            region=self._settings.region,
             now=now,
         )
-        headers.update(self._sign(self._settings, facts))
+        headers.update(self._sign(facts))
         headers["Host"] = host
         headers["Accept-Encoding"] = "identity"  # stored bytes, never a coding that a middleman adds
         headers["User-Agent"] = f"sseproxy/{__version__}"
@@ -142,41 +147,35 @@ async def framed(body: Body, length: int) -> Body:
             yield out
 
 
-def _sign_s3(settings: UpstreamSettings, facts: _Facts) -> dict[str, str]:
+def _sign_s3(facts: _Facts) -> dict[str, str]:
     return sign_aws_v4(
         method=facts.method,
         host=facts.host,
         raw_path=facts.raw_path,
         raw_query=facts.raw_query,
         headers=facts.headers,
-        access_key=settings.access_key,
-        secret=settings.secret_key.get_secret_value(),
-        token=_token(settings),
-        region=settings.region,
+        access_key=facts.credentials.access_key,
+        secret=facts.credentials.secret_key,
+        token=facts.credentials.token,
+        region=facts.region,
         now=facts.now,
         payload_hash=facts.payload_hash,
     )
 
 
-def _sign_oss(settings: UpstreamSettings, facts: _Facts) -> dict[str, str]:
+def _sign_oss(facts: _Facts) -> dict[str, str]:
     return sign_oss_v4(
         method=facts.method,
         bucket=facts.bucket,
         raw_key=facts.raw_key,
         raw_query=facts.raw_query,
         headers=facts.headers,
-        access_key=settings.access_key,
-        secret=settings.secret_key.get_secret_value(),
-        token=_token(settings),
-        region=settings.region,
+        access_key=facts.credentials.access_key,
+        secret=facts.credentials.secret_key,
+        token=facts.credentials.token,
+        region=facts.region,
         now=facts.now,
     )
 
 
-def _token(settings: UpstreamSettings) -> str | None:
-    return None if settings.security_token is None else settings.security_token.get_secret_value()
-
-
-_SIGNERS: Mapping[str, Callable[[UpstreamSettings, _Facts], dict[str, str]]] = MappingProxyType(
-    {"s3": _sign_s3, "oss": _sign_oss}
-)
+_SIGNERS: Mapping[str, Callable[[_Facts], dict[str, str]]] = MappingProxyType({"s3": _sign_s3, "oss": _sign_oss})

@@ -28,6 +28,7 @@ SETTINGS = Settings.model_validate(
 )  # fmt: skip
 
 TABLES = {
+    "listen.hosts",
     "clients.credentials",
     "clients.grants",
     "encryption.buckets",

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from sseproxy.dialect import DIALECTS
-from sseproxy.settings import DialectName, UpstreamSettings
+from sseproxy.settings_upstream import DialectName, UpstreamSettings
 from sseproxy.store.app import serve_store
 from sseproxy.upstream.client import open_upstream
 from tests.operations.fakes import FakeObserver

@@ -11,7 +11,8 @@ from multidict import CIMultiDict
 from sseproxy.dialect import DIALECTS
 from sseproxy.exchange import Body
 from sseproxy.ports import UpstreamRequest
-from sseproxy.settings import UpstreamSettings
+from sseproxy.settings_upstream import UpstreamSettings
+from sseproxy.upstream.access import open_access
 from sseproxy.upstream.client import HttpUpstream, open_session
 from sseproxy.upstream.outgoing_auth import OutgoingAuth
 from tests.support.fake_clock import FakeClock
@@ -165,7 +166,9 @@ async def client_of(
 
     async with open_session(configured) as session:
         auth = OutgoingAuth(configured, DIALECTS[dialect])
-        yield HttpUpstream(session, auth, configured.read_timeout, FakeClock(), observer or Counter(), sleep=sleep)
+        noted = observer or Counter()
+        async with open_access(configured, FakeClock(), noted) as access:
+            yield HttpUpstream(session, auth, access, configured.read_timeout, FakeClock(), noted, sleep=sleep)
 
 
 class Today:

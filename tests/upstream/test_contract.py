@@ -8,7 +8,7 @@ import pytest
 from sseproxy.dialect import DIALECTS
 from sseproxy.dialect.base import Dialect
 from sseproxy.ports import Upstream
-from sseproxy.settings import UpstreamSettings
+from sseproxy.settings_upstream import UpstreamSettings
 from sseproxy.store.app import serve_store
 from sseproxy.upstream.client import open_upstream
 from tests.support.memory_upstream import MemoryUpstream

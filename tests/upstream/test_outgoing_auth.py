@@ -6,19 +6,23 @@ from datetime import UTC, datetime
 import pytest
 from multidict import CIMultiDict
 
+from sseproxy.credentials.held import Credentials
 from sseproxy.dialect import DIALECTS
 from sseproxy.exchange import body_of
 from sseproxy.ports import UpstreamRequest
-from sseproxy.settings import UpstreamSettings
+from sseproxy.settings_upstream import UpstreamSettings
 from sseproxy.signing import EMPTY_SHA256, UNSIGNED_PAYLOAD, SignedRequest, find_claim, verify
 from sseproxy.upstream.outgoing_auth import Outgoing, OutgoingAuth
 
 _NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 
 
-def _prepare(request: UpstreamRequest, dialect: str = "s3", **settings: object) -> Outgoing:
-    values = {"endpoint": "http://store.test:9000", "access_key": "ak", "secret_key": "sk", **settings}
-    return OutgoingAuth(UpstreamSettings.model_validate(values), DIALECTS[dialect]).prepare(request, _NOW)
+def _prepare(
+    request: UpstreamRequest, dialect: str = "s3", *, token: str | None = None, **settings: object
+) -> Outgoing:
+    values = {"endpoint": "http://store.test:9000", "access_key": "none", "secret_key": "none", **settings}
+    auth = OutgoingAuth(UpstreamSettings.model_validate(values), DIALECTS[dialect])
+    return auth.prepare(request, _NOW, Credentials(access_key="ak", secret_key="sk", token=token))
 
 
 def _request(
@@ -65,7 +69,7 @@ def test_a_request_goes_to_its_resource(
 )
 @pytest.mark.parametrize("token", [None, "token"])
 def test_a_signature_verifies(request_: UpstreamRequest, dialect: str, addressing: str, token: str | None) -> None:
-    outgoing = _prepare(request_, dialect, addressing=addressing, security_token=token)
+    outgoing = _prepare(request_, dialect, addressing=addressing, token=token)
     raw_path, _, raw_query = outgoing.url.removeprefix(f"http://{outgoing.headers['Host']}").partition("?")
     received = SignedRequest(
         method=request_.method,

@@ -1,0 +1,123 @@
+"""Settings of the store behind the proxy, and of where the proxy's credentials at it come from."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from sseproxy.model import WriteCondition
+from sseproxy.settings_base import Seconds, Secret, Section
+from sseproxy.settings_remote_kms import ServiceUrl
+
+DialectName = Literal["s3", "oss"]
+CredentialKind = Literal["static", "file", "web-identity", "container", "instance", "ram-role"]
+
+
+def _endpoint(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("this is not the URL of a store; write for example https://s3.example.com")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(
+            "an endpoint has scheme, host and port only; buckets and credentials have settings of their own"
+        )
+    if parts.port == 0:
+        raise ValueError("port 0 cannot be connected to")
+    return value.rstrip("/")
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+
+
+class UpstreamCredentials(Section):
+    """Where the proxy's credentials at the store come from."""
+
+    source: CredentialKind = Field(
+        default="static", description="`static`: access_key and secret_key; else who lends them, see below"
+    )
+    path: Path | None = Field(default=None, description="`file`: AWS's or Alibaba Cloud's shared format, or JSON")
+    profile: str = Field(default="default", min_length=1, description="`file`: the section that counts")
+    look_every: Seconds = Field(default=10, description="`file`: how often it is looked whether it is another one")
+    role_arn: str | None = Field(default=None, min_length=1, description="`web-identity`: the role to take on")
+    web_identity_token_file: Path | None = Field(default=None, description="`web-identity`: the file with the token")
+    sts_endpoint: ServiceUrl | None = Field(
+        default=None, description="`web-identity`: URL of STS; absent: that of AWS in the region"
+    )
+    container_url: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="`container`: URL of the agent that lends credentials"
+    )
+    container_token_file: Path | None = Field(
+        default=None, description="`container`: file with the token for the agent, if it wants one"
+    )
+    role_name: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9.@_-]+$", description="`ram-role`: the role; absent: the instance's own"
+    )
+    metadata_endpoint: ServiceUrl | None = Field(
+        default=None, description="`instance`, `ram-role`: URL of the metadata service; absent: that of the cloud"
+    )
+    timeout: Seconds = Field(default=10, description="longest wait for credentials that are lent")
+
+    @model_validator(mode="after")
+    def _source_is_whole(self) -> Self:
+        needed: dict[str, dict[str, object]] = {
+            "file": {"path": self.path},
+            "web-identity": {"role_arn": self.role_arn, "web_identity_token_file": self.web_identity_token_file},
+            "container": {"container_url": self.container_url},
+        }
+        missing = [name for name, value in needed.get(self.source, {}).items() if value is None]
+        if missing:
+            raise ValueError(f"the source `{self.source}` needs {' and '.join(missing)}")
+        return self
+
+
+class UpstreamSettings(Section):
+    """The store behind the proxy."""
+
+    endpoint: Endpoint = Field(description="URL of the store, e.g. https://s3.example.com")
+    dialect: DialectName = Field(default="s3", description="the protocol that store and clients speak")
+    region: str = Field(default="us-east-1", description="region in the signatures towards the store")
+    access_key: str | None = Field(
+        default=None, min_length=1, description="the proxy's own access key at the store; needed unless it is lent"
+    )
+    secret_key: Secret | None = Field(default=None, description="its secret")
+    security_token: Secret | None = Field(default=None, description="STS token of the access key, if it has one")
+    addressing: Literal["path", "virtual"] = Field(default="path", description="where the bucket's name goes")
+    ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed the store's certificate")
+    tls_cert: Path | None = Field(
+        default=None, description="PEM certificate chain that the proxy shows to the store (mutual TLS)"
+    )
+    tls_key: Path | None = Field(default=None, description="PEM private key of tls_cert")
+    trailing_checksum: bool = Field(
+        default=False, description="send streamed ciphertext as aws-chunked with a CRC32C trailer (S3)"
+    )
+    lacks: tuple[WriteCondition, ...] | None = Field(
+        default=None, description="conditions on writes that the store overlooks; absent: found out by trying"
+    )
+    connections: int = Field(
+        default=2048, ge=1, description="most connections to the store at once; a request takes one or two"
+    )
+    connect_timeout: Seconds = Field(default=10, description="longest wait for a connection to the store")
+    read_timeout: Seconds = Field(default=60, description="longest silence of the store within a request")
+    credentials: UpstreamCredentials = UpstreamCredentials()
+
+    @model_validator(mode="after")
+    def _access_key_comes_from_one_place(self) -> Self:
+        static = self.credentials.source == "static"
+        given = [name for name in ("access_key", "secret_key", "security_token") if getattr(self, name) is not None]
+        if static and (self.access_key is None or self.secret_key is None):
+            raise ValueError("access_key and secret_key are missing; set them, or say in credentials.source who lends")
+        if not static and given:
+            raise ValueError(
+                f"{' and '.join(given)} would not be used: credentials.source is `{self.credentials.source}`; "
+                "remove one of the two"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("upstream.tls_cert and upstream.tls_key go together: set both or neither")
+        if self.tls_cert is not None and not self.endpoint.startswith("https"):
+            raise ValueError("upstream.tls_cert needs an https endpoint: there is no TLS without")
+        return self

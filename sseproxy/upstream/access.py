@@ -1,0 +1,71 @@
+"""The proxy's own credentials at the store: those of the settings, of a file, or of somebody who lends them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from sseproxy.credentials.alibaba import ALIBABA_METADATA, RamRole
+from sseproxy.credentials.aws import AWS_METADATA, ContainerAgent, InstanceMetadata, WebIdentity, sts_of
+from sseproxy.credentials.file import FileCredentials
+from sseproxy.credentials.held import Credentials, CredentialSource, Lender, LentCredentials, given
+from sseproxy.credentials.http import Http, open_session
+from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
+from sseproxy.ports import Clock, Observer
+from sseproxy.settings_upstream import UpstreamSettings
+
+_CONNECTIONS = 2
+
+
+class Access:
+    """What requests to the store are signed with, at any moment."""
+
+    def __init__(self, source: CredentialSource, timeout_s: float, observer: Observer) -> None:
+        self._source = source
+        self._timeout_s = timeout_s
+        self._observer = observer
+
+    async def current(self) -> Credentials:
+        """Return the credentials of the moment. Raises `UpstreamUnavailable` where there are none."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._source.current()
+        except (KeyServiceError, TimeoutError) as cause:
+            reason = cause.message if isinstance(cause, KeyServiceError) else "no answer in time"
+            self._observer.event("storage_credentials_failed", reason=reason)
+            raise UpstreamUnavailable from cause
+
+
+@asynccontextmanager
+async def open_access(settings: UpstreamSettings, clock: Clock, observer: Observer) -> AsyncGenerator[Access, None]:
+    """Open the credentials. Nobody is asked before they are needed."""
+    async with open_session(None, _CONNECTIONS) as session:
+        source = build_source(Http(session, "the lender of the store's credentials"), settings, clock)
+        yield Access(source, settings.credentials.timeout, observer)
+
+
+def build_source(http: Http, settings: UpstreamSettings, clock: Clock) -> CredentialSource:
+    """Return the credentials that the settings ask for. Raises `ConfigurationError` where something is missing."""
+    wanted = settings.credentials
+    if wanted.source == "file" and wanted.path is not None:
+        return FileCredentials(wanted.path, wanted.profile, clock, period_s=wanted.look_every)
+    if wanted.source != "static":
+        return LentCredentials(_lender(http, settings), clock)
+    if settings.access_key is None or settings.secret_key is None:
+        raise ConfigurationError("upstream.access_key and upstream.secret_key are missing.")
+    return given(settings.access_key, settings.secret_key, settings.security_token)
+
+
+def _lender(http: Http, settings: UpstreamSettings) -> Lender:
+    wanted = settings.credentials
+    match wanted.source:
+        case "ram-role":
+            return RamRole(http, wanted.metadata_endpoint or ALIBABA_METADATA, wanted.role_name)
+        case "instance":
+            return InstanceMetadata(http, wanted.metadata_endpoint or AWS_METADATA)
+        case "container":
+            return ContainerAgent(http, wanted.container_url or "", wanted.container_token_file)
+        case _:
+            if wanted.web_identity_token_file is None:
+                raise ConfigurationError("upstream.credentials.web_identity_token_file is missing.")
+            endpoint = wanted.sts_endpoint or sts_of(settings.region)
+            return WebIdentity(http, wanted.role_arn or "", wanted.web_identity_token_file, endpoint)
