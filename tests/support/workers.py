@@ -21,6 +21,11 @@ def lines(server: Server) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
+def events(server: Server, name: str) -> list[dict[str, Any]]:
+    """The lines of one event; `request` is the access log."""
+    return [json.loads(line) for line in server.output().splitlines() if f'"event": "{name}"' in line]
+
+
 def wait_until(server: Server, happened: Callable[[], bool]) -> None:
     """Wait for something that a running process tells no other way."""
     deadline = time.monotonic() + _PATIENCE_S
@@ -57,7 +62,7 @@ def until_both(server: Server, ask: Callable[[], Answer]) -> Iterator[tuple[int,
 
 def pids(server: Server) -> dict[int, int]:
     """Return the process of each worker that has begun to serve last."""
-    return {line["worker"]: line["pid"] for line in lines(server) if line["event"] == "worker_serves"}
+    return {line["worker"]: line["pid"] for line in events(server, "worker_serves")}
 
 
 def admin(server: Server, path: str) -> tuple[int, str]:
