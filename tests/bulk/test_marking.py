@@ -1,14 +1,13 @@
 """`sseproxy buckets …`, and what `sseproxy objects migrate` marks where ETags are opaque."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.nursery import nursery_for
 from tests.support.objects_tool import Done, ObjectsTool, tool_of
 from tests.support.servers import Launcher, Server, own_state, s3_client
 
@@ -16,12 +15,9 @@ OPAQUE = '[encryption]\netag = "opaque"\n'
 
 
 def _buckets(tool: ObjectsTool, name: str, *arguments: str) -> Done:
-    done = subprocess.run(
-        [sys.executable, "-m", "sseproxy", "buckets", name, *tool.place, *arguments],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, env=tool.environment(),
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr, [])
+    code, out, err = nursery_for(tool.nonces).run(["buckets", name, *tool.place, *arguments], timeout_s=120)
+    assert "Traceback" not in err, err
+    return Done(code, out, err, [])
 
 
 @pytest.fixture(scope="module")

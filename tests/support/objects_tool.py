@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.nonces import recording_environment
+from tests.support.nursery import nursery_for
 from tests.support.servers import Server
 
 
@@ -44,21 +45,22 @@ class ObjectsTool:
     place: tuple[str, str]
     nonces: Path
 
+    def arguments(self, name: str, *more: str) -> list[str]:
+        """Return what stands behind `sseproxy`."""
+        return ["objects", name, *self.place, *more]
+
     def command(self, name: str, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "sseproxy", "objects", name, *self.place, *arguments]
+        return [sys.executable, "-m", "sseproxy", *self.arguments(name, *arguments)]
 
     def environment(self) -> dict[str, str]:
         return recording_environment({**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}, self.nonces)
 
     def run(self, name: str, *arguments: str, report: Path | None = None, timeout_s: float = 120) -> Done:
-        """Run a command to its end."""
+        """Run a command to its end, in a process of its own."""
         more = ["--report", str(report)] if report else []
-        done = subprocess.run(
-            self.command(name, *arguments, *more),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False, env=self.environment(),
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
-        return Done(done.returncode, done.stdout, done.stderr, read_report(report))
+        code, out, err = nursery_for(self.nonces).run(self.arguments(name, *arguments, *more), timeout_s=timeout_s)
+        assert "Traceback" not in err, err
+        return Done(code, out, err, read_report(report))
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command and return at once. What it says is in `log`."""
