@@ -34,7 +34,7 @@ from sseproxy.format import (
     stored_size,
 )
 from sseproxy.model import ChecksumAlgorithm
-from sseproxy.operations.answers import completed_headers, sse_headers
+from sseproxy.operations.answers import completed_headers, shown_checksum, sse_headers
 from sseproxy.operations.attributes import Opened, glance, look
 from sseproxy.operations.backend import Address, address_of, expect, refusal
 from sseproxy.operations.bodies import collect
@@ -344,7 +344,7 @@ def _is_made_of(opened: Opened, listed: Sequence[CompletedPart]) -> bool:
 def _answer(services: Services, request: Request, completed: Completed) -> Response:
     scheme = "https" if request.secure else "http"
     address = address_of(request)
-    checksum = completed.attributes.checksum if completed.attributes is not None else None
+    checksum = shown_checksum(completed.attributes) if completed.attributes is not None else None
     document = services.dialect.xml.render_completed(
         CompletedUpload(
             location=f"{scheme}://{request.headers.get('Host', '')}{request.raw_path}",

@@ -32,7 +32,7 @@ async def list_parts(services: Services, request: Request) -> Response:
     most = min(_number(request, "max-parts", default=_PAGE), services.dialect.limits.most_listed)
     key = await open_for_closing(services, request, upload)
     parts = await present_parts(services, address_of(request), upload, key, after=marker, most=most + 1)
-    shown, truncated = parts[:most], len(parts) > most
+    shown, truncated = parts[:most], 0 < most < len(parts)
     page = PartsPage(
         bucket=upload.ref.bucket,
         key=upload.ref.key,
