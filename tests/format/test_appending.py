@@ -1,6 +1,7 @@
 """Appendable objects: what footers say of earlier ones, what readers refuse, and that any range is found."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -39,18 +40,22 @@ ENVELOPE = envelope_for(KEY, Layout.APPEND)
 class Growing:
     """An appendable object in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: DataKey = KEY, salt_of: Callable[[int], bytes] | None = None) -> None:
+        self.key = key
+        self.envelope = envelope_for(key, Layout.APPEND)
+        self._salt_of = salt_of
         self.stored = b""
         self.plain = b""
         self.blocks: list[Block] = []  # of the present object, the last one first
 
     def append(self, data: bytes) -> Attributes:
         number = self.blocks[0].attributes.segments[-1].number + 1 if self.blocks else 1
-        sealer = SegmentSealer(KEY, number)
+        salt = self._salt_of(number) if self._salt_of else None
+        sealer = SegmentSealer(self.key, number, _salt=salt)
         segment = joined([*sealer.feed(data), *sealer.finish()])
         sized = {"stored_size": len(self.stored), "plaintext_size": len(self.plain)}
         last = self.chain()
-        expected = block_stored_size(appended(last, unsealed_entry(number, len(data)), 0, **sized), ENVELOPE)
+        expected = block_stored_size(appended(last, unsealed_entry(number, len(data)), 0, **sized), self.envelope)
         self.plain += data
         attributes = appended(
             last,
@@ -58,7 +63,7 @@ class Growing:
             crc64_of(self.plain),
             **sized,
         )
-        recovery, closing = block_closing(KEY, attributes, ENVELOPE)
+        recovery, closing = block_closing(self.key, attributes, self.envelope)
         assert len(segment) + len(recovery) + len(closing) == expected
         self.stored += segment + recovery + closing
         self.blocks.insert(0, block_of(attributes, closing, end=len(self.stored)))
@@ -76,12 +81,12 @@ class Growing:
         tail = parse_tail(stored[-TAIL:])
         assert tail is not None
         footer = stored[-tail.closing_length : -TAIL]
-        return open_footer(KEY, ENVELOPE, footer, stored[-TAIL:], stored_size=len(stored))
+        return open_footer(self.key, self.envelope, footer, stored[-TAIL:], stored_size=len(stored))
 
     def before(self, attributes: Attributes) -> Attributes:
         place = attributes.before
         assert place is not None
-        block = open_block(KEY, ENVELOPE, place, self.stored[place.offset : place.offset + place.length])
+        block = open_block(self.key, self.envelope, place, self.stored[place.offset : place.offset + place.length])
         check_follows(attributes, block.attributes)
         return block.attributes
 
@@ -93,7 +98,7 @@ class Growing:
                 located = locate(ByteRange(start, last), table)
                 wanted = located.stored
                 assert wanted is not None
-                opener = Opener(KEY, located)
+                opener = Opener(self.key, located)
                 read = joined([*opener.feed(self.stored[wanted.first : wanted.last + 1]), *opener.finish()]) + read
                 last = start - 1
             if last < first:

@@ -14,6 +14,7 @@ from sseproxy.format.kek import Kek
 from sseproxy.model import Suite, WrapContext
 from tests.format.sealing import open_object
 from tests.independent_reader import Unreadable, read
+from tests.vectors.append_cases import APPEND_CASES
 from tests.vectors.cases import (
     CASES,
     FOLDER,
@@ -174,7 +175,8 @@ def test_the_values_of_the_vectors_are_read_back() -> None:
 def test_every_file_of_the_vectors_is_used() -> None:
     names = {path.stem for path in FOLDER.iterdir()}
 
-    assert names == {case.name for case in CASES} | {"values", "tampered", "sm4-tampered", "sm4-values", "kek-values"}
+    objects = {case.name for case in CASES} | {case.name for case in APPEND_CASES}
+    assert names == objects | {"values", "tampered", "sm4-tampered", "sm4-values", "kek-values"}
 
 
 def test_the_vectors_are_small() -> None:
