@@ -9,7 +9,7 @@ from sseproxy.exchange import Request, Response
 from sseproxy.operations.context import Services
 from sseproxy.operations.passthrough import passed_request, relay
 
-_CONDITIONS = frozenset({"ETag", "LastModifiedTime", "Size"})  # of an object (S3 dossier §5.5)
+_CONDITIONS = frozenset({"ETag", "LastModifiedTime", "Size"})  # of an object (S3 dossier §8.4)
 
 
 async def delete_objects(services: Services, request: Request) -> Response:
