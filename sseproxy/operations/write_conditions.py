@@ -28,6 +28,8 @@ async def write_conditions(services: Services, request: Request, *ways: Way) -> 
     where the storage would overlook a condition in each of these ways.
     """
     headers: CIMultiDict[str] = CIMultiDict()
+    if not services.dialect.replaces_if_match:
+        _refuse_dates(request)
     none_match, match = request.headers.get("If-None-Match"), request.headers.get("If-Match")
     if none_match is not None and match is not None:
         raise UnsupportedFeature(Header="If-Match,If-None-Match", additionalMessage=_SEVERAL_REFUSED)
@@ -42,6 +44,13 @@ async def write_conditions(services: Services, request: Request, *ways: Way) -> 
     if match is not None:
         headers["If-Match"] = known.if_match(await _rewritten(services, request, match))
     return _with_forbidden_overwrite(services, request, headers)
+
+
+def _refuse_dates(request: Request) -> None:
+    """Raise `UnsupportedFeature` for conditions that OSS refuses on writes (OSS dossier §6.4); S3 overlooks them."""
+    for name in ("If-Modified-Since", "If-Unmodified-Since"):
+        if name in request.headers:
+            raise UnsupportedFeature(Header=name)
 
 
 def _with_forbidden_overwrite(services: Services, request: Request, headers: CIMultiDict[str]) -> CIMultiDict[str]:

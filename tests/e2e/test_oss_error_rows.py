@@ -1,0 +1,171 @@
+"""Promise: each documented error is what a client's own mistake brings, typed in both SDKs (OSS dossier §3.4)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import alibabacloud_oss_v2 as oss_v2
+import oss2
+import pytest
+
+from tests.support.oss_clients import oss2_bucket, v2_client, v2_refusal
+from tests.support.places import STORE
+from tests.support.servers import Server
+
+E = oss2.exceptions
+_NO_DIGEST = "1B2M2Y8AsgTpgAmY7PhCfg=="  # of nothing
+
+
+@dataclass(frozen=True)
+class Row:
+    """A mistake, and what comes of it; `kind` is what oss2 raises."""
+
+    call: Callable[[Any], Any]
+    status: int
+    code: str
+    kind: type[Exception] = E.ServerError
+
+
+def _complete(bucket: Any, *parts: oss2.models.PartInfo, upload: str = "") -> Any:
+    return bucket.complete_multipart_upload("u", upload or bucket.init_multipart_upload("u").upload_id, list(parts))
+
+
+def _small_parts(bucket: Any) -> Any:
+    upload = bucket.init_multipart_upload("u").upload_id
+    sent = [oss2.models.PartInfo(number, bucket.upload_part("u", upload, number, b"x").etag) for number in (1, 2)]
+    return _complete(bucket, *sent, upload=upload)
+
+
+def _tags(bucket: Any) -> Any:
+    rule = oss2.models.TaggingRule()
+    for number in range(11):
+        rule.tagging_rule[str(number)] = "v"
+    return bucket.put_object_tagging("k", oss2.models.Tagging(rule))
+
+
+ROWS: Mapping[str, Row] = {
+    "a part of another upload": Row(
+        lambda b: _complete(b, oss2.models.PartInfo(1, "0" * 32)), 400, "InvalidPart"
+    ),
+    "an upload that is not there": Row(
+        lambda b: _complete(b, oss2.models.PartInfo(1, "0" * 32), upload="0" * 32), 404, "NoSuchUpload", E.NoSuchUpload
+    ),
+    "parts that are too small": Row(_small_parts, 400, "EntityTooSmall"),
+    "a key that begins with a slash": Row(lambda b: b.put_object("/k", b"x"), 400, "InvalidObjectName", E.InvalidObjectName),
+    "a key that begins with a backslash": Row(lambda b: b.put_object("\\k", b"x"), 400, "InvalidObjectName", E.InvalidObjectName),
+    "a key that is too long": Row(lambda b: b.put_object("k" * 1024, b"x"), 400, "InvalidObjectName", E.InvalidObjectName),
+    "another digest": Row(
+        lambda b: b.put_object("n", b"x", headers={"Content-MD5": _NO_DIGEST}), 400, "InvalidDigest", E.InvalidDigest
+    ),
+    "a digest that is none": Row(
+        lambda b: b.put_object("n", b"x", headers={"Content-MD5": "x"}), 400, "InvalidDigest", E.InvalidDigest
+    ),
+    "another CRC": Row(
+        lambda b: b.put_object("n", b"x", headers={"x-oss-hash-crc64ecma": "1"}), 400, "InvalidCRC64"
+    ),
+    "a storage class that is none": Row(
+        lambda b: b.put_object("n", b"x", headers={"x-oss-storage-class": "Cold"}), 400, "InvalidStorageClass"
+    ),
+    "an ACL that is none": Row(
+        lambda b: b.put_object("n", b"x", headers={"x-oss-object-acl": "open"}),
+        400, "InvalidArgument", E.InvalidArgument,
+    ),
+    "a source without a key": Row(
+        lambda b: b._do("PUT", b.bucket_name, "n", headers={"x-oss-copy-source": "/only-a-bucket"}),
+        400, "InvalidArgument", E.InvalidArgument,
+    ),
+    "a source that is not there": Row(
+        lambda b: b.copy_object(b.bucket_name, "nothing", "n"), 404, "NoSuchKey", E.NoSuchKey
+    ),
+    "a version that cannot be": Row(
+        lambda b: b.get_object("k", params={"versionId": "x"}), 400, "InvalidArgument", E.InvalidArgument
+    ),
+    "a version that is not there": Row(
+        lambda b: b.get_object("k", params={"versionId": "0" * 32}), 404, "NoSuchVersion"
+    ),
+    "a bucket that is not empty": Row(lambda b: b.delete_bucket(), 409, "BucketNotEmpty", E.BucketNotEmpty),
+    "a position that is wrong": Row(
+        lambda b: b.append_object("a", 5, b"x"), 409, "PositionNotEqualToLength", E.PositionNotEqualToLength
+    ),
+    "appending to what was put": Row(
+        lambda b: b.append_object("k", 1, b"x"), 409, "ObjectNotAppendable", E.ObjectNotAppendable
+    ),
+    "overwriting what must not be": Row(
+        lambda b: b.put_object("k", b"y", headers={"x-oss-forbid-overwrite": "true"}), 409, "FileAlreadyExists"
+    ),
+    "a condition that fails": Row(
+        lambda b: b.get_object("k", headers={"If-Match": '"x"'}), 412, "PreconditionFailed", E.PreconditionFailed
+    ),
+    "a range behind the end": Row(
+        lambda b: b.get_object("k", byte_range=(9, 10), headers={"x-oss-range-behavior": "standard"}),
+        416, "InvalidRange",
+    ),
+    "a document that is none": Row(
+        lambda b: b._do("PUT", b.bucket_name, "k", params={"tagging": ""}, data=b"<Tagging>"), 400, "MalformedXML", E.MalformedXml
+    ),
+    "conditions on a write": Row(
+        lambda b: b.put_object("n", b"x", headers={"If-Modified-Since": "Tue, 09 Apr 2019 03:45:32 GMT"}),
+        400, "NotImplemented", E.NotImplemented,
+    ),
+    "a link that is none": Row(lambda b: b.get_symlink("k"), 400, "NotSymlink"),
+    "more tags than there may be": Row(_tags, 400, "BadRequest"),
+    "a method that is none": Row(lambda b: b._do("PATCH", b.bucket_name, "k"), 405, "MethodNotAllowed"),
+}  # fmt: skip
+
+
+@pytest.fixture(params=["dev", STORE])
+def oss(request: pytest.FixtureRequest) -> Server:
+    server: Server = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture
+def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
+    bucket = oss2_bucket(oss, bucket_name)
+    bucket.create_bucket()
+    bucket.put_object("k", b"x")
+    yield bucket
+    bucket.session.session.close()
+
+
+@pytest.mark.parametrize("mistake", ROWS)
+def test_oss2_raises_the_documented_error(bucket: Any, mistake: str) -> None:
+    row = ROWS[mistake]
+
+    with pytest.raises(E.ServerError) as raised:
+        row.call(bucket)
+
+    assert (raised.value.status, raised.value.code, type(raised.value)) == (row.status, row.code, row.kind)
+    assert len(raised.value.request_id) == 24
+    assert raised.value.message
+    assert bucket.get_object("k").read() == b"x"
+    assert not bucket.object_exists("n")
+
+
+def test_the_v2_sdk_raises_the_documented_errors(oss: Server, bucket: Any) -> None:
+    client, name = v2_client(oss), bucket.bucket_name
+    upload = bucket.init_multipart_upload("u").upload_id
+    etags = [bucket.upload_part("u", upload, number, b"x").etag for number in (1, 2)]
+    parts = [oss_v2.UploadPart(part_number=number, etag=etag) for number, etag in enumerate(etags, 1)]
+
+    def completed(*chosen: oss_v2.UploadPart, upload_id: str = upload) -> tuple[int, str]:
+        wanted = oss_v2.CompleteMultipartUpload(parts=list(chosen))
+        request = oss_v2.CompleteMultipartUploadRequest(
+            bucket=name, key="u", upload_id=upload_id, complete_multipart_upload=wanted
+        )
+        return v2_refusal(client.complete_multipart_upload, request)[:2]
+
+    assert completed(parts[1], parts[0]) == (400, "InvalidPartOrder")
+    assert completed(*parts) == (400, "EntityTooSmall")
+    assert completed(parts[0], upload_id="0" * 32) == (404, "NoSuchUpload")
+    get = oss_v2.GetObjectRequest(bucket=name, key="k", version_id="0" * 32)
+    assert v2_refusal(client.get_object, get)[:2] == (404, "NoSuchVersion")
+    append = oss_v2.AppendObjectRequest(bucket=name, key="k", position=1, body=b"x")
+    assert v2_refusal(client.append_object, append)[:2] == (409, "ObjectNotAppendable")
+    put = oss_v2.PutObjectRequest(bucket=name, key="k", body=b"y", forbid_overwrite=True)
+    assert v2_refusal(client.put_object, put)[:2] == (409, "FileAlreadyExists")
+    remove = oss_v2.DeleteBucketRequest(bucket=name)
+    assert v2_refusal(client.delete_bucket, remove)[:2] == (409, "BucketNotEmpty")
+    status = oss_v2.VersioningConfiguration(status="Off")
+    versioning = oss_v2.PutBucketVersioningRequest(bucket=name, versioning_configuration=status)
+    assert v2_refusal(client.put_bucket_versioning, versioning)[:2] == (400, "MalformedXML")
