@@ -362,6 +362,12 @@ class AccessRefused(SseProxyError):
     default = "Access Denied"
 
 
+class InsecureTransport(AccessRefused):
+    """The request came over plain HTTP, where only TLS is served."""
+
+    default = "Access Denied"
+
+
 class WrongCustomerKey(AccessRefused):
     """The customer's key of the request is not the one that the object was sealed under."""
 

@@ -9,7 +9,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    IPvAnyNetwork,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from sseproxy.model import Algorithm, Binding, EtagMode, KeyUse
 from sseproxy.settings_base import Seconds, Secret, Section
@@ -91,6 +99,13 @@ class Listen(Section):
         default_factory=dict, description="hosts that stand for one bucket each (CNAME), and that bucket"
     )
     unsigned_dialect: DialectName = Field(default="s3", description="how requests without a signature are understood")
+    tls_look_every: Seconds = Field(default=60, description="how often it is looked whether tls_cert is another one")
+    secure_transport_only: bool = Field(
+        default=False, description="refuse plain HTTP with 403, as a policy on SecureTransport does"
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="networks of proxies whose X-Forwarded-Proto tells whether a client spoke TLS"
+    )
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
@@ -99,6 +114,15 @@ class Listen(Section):
         if self.tls_cert is None and (self.tls_ciphers is not None or self.tls_client_ca is not None):
             raise ValueError(
                 "listen.tls_ciphers and listen.tls_client_ca need listen.tls_cert: there is no TLS without"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_is_served(self) -> Self:
+        if self.secure_transport_only and self.tls_cert is None and not self.trusted_proxies:
+            raise ValueError(
+                "listen.secure_transport_only would refuse every request; set listen.tls_cert, or name the TLS "
+                "terminator in front in listen.trusted_proxies"
             )
         return self
 

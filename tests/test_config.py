@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from sseproxy.config import load_settings
 from sseproxy.errors import ConfigurationError
@@ -56,7 +57,7 @@ def test_a_small_file_gives_the_defaults_for_everything_else(tmp_path: Path) -> 
     settings = load_settings(_config(tmp_path))
 
     assert settings.listen.address == "127.0.0.1:9000"
-    assert settings.upstream.secret_key.get_secret_value() == "proxy-secret"
+    assert settings.upstream.secret_key == SecretStr("proxy-secret")
     assert [client.access_key for client in settings.clients.credentials] == ["app"]
     assert settings.limits.requests == 1024
 
@@ -96,7 +97,7 @@ def test_a_secret_is_read_from_a_file_without_its_last_line_break(tmp_path: Path
     secret = _write(tmp_path / "secret", "from file \n", 0o440)
     text = MINIMAL.replace('"proxy-secret"', f'{{{{ file = "{secret}" }}}}')
 
-    assert load_settings(_config(tmp_path, text)).upstream.secret_key.get_secret_value() == "from file "
+    assert load_settings(_config(tmp_path, text)).upstream.secret_key == SecretStr("from file ")
 
 
 def test_a_secret_is_read_from_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +116,7 @@ def test_a_reference_in_the_environment_replaces_the_one_in_the_file(
     monkeypatch.setenv("SSEPROXY_UPSTREAM__SECRET_KEY__FILE", str(secret))
     text = MINIMAL.replace('"proxy-secret"', '{{ env = "NOT_SET_ANYWHERE" }}')
 
-    assert load_settings(_config(tmp_path, text)).upstream.secret_key.get_secret_value() == "from file"
+    assert load_settings(_config(tmp_path, text)).upstream.secret_key == SecretStr("from file")
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o606, 0o602])

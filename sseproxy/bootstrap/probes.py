@@ -13,8 +13,8 @@ from sseproxy.bootstrap.adapters import (
     other_keys,
     unreachable,
 )
+from sseproxy.bootstrap.certificates import tls_context
 from sseproxy.bootstrap.key_services import open_key_service, open_key_services
-from sseproxy.bootstrap.listening import tls_context
 from sseproxy.bootstrap.telemetry import build_telemetry
 from sseproxy.dialect import DIALECTS
 from sseproxy.errors import KeyServiceError, SseProxyError, UpstreamUnavailable

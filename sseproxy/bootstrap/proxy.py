@@ -19,11 +19,12 @@ from sseproxy.bootstrap.adapters import (
     other_keys,
     unreachable,
 )
+from sseproxy.bootstrap.certificates import reloading, tls_context
 from sseproxy.bootstrap.client_keys import load_client_keys
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.key_care import build_grants, maintained
 from sseproxy.bootstrap.key_services import open_key_services
-from sseproxy.bootstrap.listening import listening, reloading, tls_context
+from sseproxy.bootstrap.listening import listening
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.dialect import DIALECTS, configured_dialect
 from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable, UpstreamUnavailable
@@ -100,7 +101,7 @@ async def running_proxy(
                 shared=settings.listen.workers > 1,
             )
         )
-        stack.enter_context(reloading(tls, settings.listen, telemetry.logger))
+        await stack.enter_async_context(reloading(tls, settings.listen, telemetry.logger))
         await stack.enter_async_context(maintained(kms, telemetry.observer, _keyring_of(services).rewrap_keks))
         stack.callback(readiness.drain)
         telemetry.observer.count("workers")

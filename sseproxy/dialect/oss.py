@@ -132,6 +132,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.SecurityTokenRejected: _code("InvalidSecurityToken", 403, "The security token you provided is invalid."),
     e.SecurityTokenEnded: _code("SecurityTokenExpired", 403, "The security token you provided has expired."),
     e.AccessRefused: _code("AccessDenied", 403),
+    e.InsecureTransport: _code("AccessDenied", 403, "Access denied by bucket policy."),
     e.WrongCustomerKey: _code("AccessDenied", 403),
     e.UnknownAccessKey: _code(
         "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records."

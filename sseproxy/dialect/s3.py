@@ -131,6 +131,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.SecurityTokenRejected: _code("InvalidToken"),
     e.SecurityTokenEnded: _code("ExpiredToken"),
     e.AccessRefused: _code("AccessDenied", 403),
+    e.InsecureTransport: _code("AccessDenied", 403),
     e.WrongCustomerKey: _code("AccessDenied", 403),
     e.UnknownAccessKey: _code("InvalidAccessKeyId", 403),
     e.SignatureMismatch: _code("SignatureDoesNotMatch", 403),

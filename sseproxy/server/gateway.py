@@ -23,6 +23,7 @@ from sseproxy.server.outgoing import CutOff, deliver
 from sseproxy.server.posting import Posting, is_posted_form, posted_request, receive_form
 from sseproxy.server.refusals import error_code, known_error, refuse
 from sseproxy.server.target import Addressing, parse_target
+from sseproxy.server.transport import Transport
 from sseproxy.server.visit import Ledger, Visit, new_request_id
 from sseproxy.settings import ClientsSettings, LimitsSettings, Listen
 from sseproxy.signing import parse_query
@@ -59,6 +60,7 @@ class Gateway:
     def __init__(self, backing: Backing) -> None:
         self._handlers = backing.handlers
         self._addressing = Addressing(backing.listen.domains, backing.listen.hosts)
+        self._transport = Transport(backing.listen)
         self._timeout_s = backing.limits.body_timeout
         self._pool = backing.digest_pool
         self._clock = backing.clock
@@ -131,11 +133,12 @@ class Gateway:
     async def _handlers_answer(self, raw: web.BaseRequest, visit: Visit) -> Response:
         framing = read_framing(raw.headers, raw.version)
         body = visit.body = ClientBody(raw, framing, self._timeout_s)
+        secure = self._transport.check(raw)
         target = visit.target = parse_target(raw.raw_path, visit.host, self._addressing)
         head = read_head(raw.method, target, header_list(raw))
         if is_posted_form(head, visit.dialect):
             async with aclosing(body.read()) as wire:
-                return await self._handlers_answer_to_form(raw, visit, head, framing, wire)
+                return await self._handlers_answer_to_form(visit, head, framing, wire, secure=secure)
         caller = self._authenticator.authenticate(head.signed_request, visit.dialect)
         visit.dialect, visit.principal = caller.dialect, caller.principal
         operation = visit.operation = head.operation(visit.dialect)
@@ -145,12 +148,12 @@ class Gateway:
             operation=operation,
             framing=framing,
             request_id=visit.request_id,
-            secure=raw.secure,
+            secure=secure,
         )
         return await self._handlers[visit.dialect.name](build_request(arrival, body, self._pool))
 
     async def _handlers_answer_to_form(
-        self, raw: web.BaseRequest, visit: Visit, head: Head, framing: Framing, wire: Body
+        self, visit: Visit, head: Head, framing: Framing, wire: Body, *, secure: bool
     ) -> Response:
         """Return the answer to an upload by an HTML form, which brings its signature in its body."""
         visit.operation = Operation.POST_OBJECT
@@ -165,7 +168,7 @@ class Gateway:
             caller=caller,
             claim=claim,
             request_id=visit.request_id,
-            secure=raw.secure,
+            secure=secure,
         )
         request = posted_request(posting, self._clock)
         visit.target = replace(head.target, raw_key=request.raw_key)

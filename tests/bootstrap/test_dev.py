@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from sseproxy.bootstrap.dev import DevOptions, dev_settings, prepare_data
 from sseproxy.bootstrap.failures import StartFailed
@@ -59,10 +60,7 @@ def test_clients_never_hold_the_credentials_of_the_store(tmp_path: Path) -> None
 
     (client,) = settings.clients.credentials
     assert (client.access_key, client.secret_key.get_secret_value()) == ("sseproxy-dev", "sseproxy-dev-secret")
-    assert (settings.upstream.access_key, settings.upstream.secret_key.get_secret_value()) == (
-        "store-key",
-        "store-secret",
-    )
+    assert (settings.upstream.access_key, settings.upstream.secret_key) == ("store-key", SecretStr("store-secret"))
     assert settings.upstream.endpoint == "http://127.0.0.1:1"
     assert settings.kms is not None
     assert settings.kms.database == tmp_path / "kms.sqlite3"

@@ -10,8 +10,9 @@ import pytest
 from aiohttp import web
 
 from sseproxy.bootstrap.binding import bind_all, require_free
+from sseproxy.bootstrap.certificates import tls_context
 from sseproxy.bootstrap.failures import StartFailed
-from sseproxy.bootstrap.listening import listening, tls_context
+from sseproxy.bootstrap.listening import listening
 from sseproxy.settings import Listen
 from tests.support.certificates import make_certificates
 

@@ -7,8 +7,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sseproxy.bootstrap.certificates import tls_context
 from sseproxy.bootstrap.failures import StartFailed
-from sseproxy.bootstrap.listening import listening, tls_context
+from sseproxy.bootstrap.listening import listening
 from sseproxy.settings import Listen
 from tests.support.certificates import make_certificates
 
