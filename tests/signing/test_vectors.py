@@ -11,7 +11,8 @@ from sseproxy.signing.aws_v4 import derive_key
 from sseproxy.signing.aws_v4_stream import ChunkSigner
 from sseproxy.signing.claims import SignedRequest
 from sseproxy.signing.find import find_claim
-from sseproxy.signing.oss_v4 import sign_oss_v4
+from sseproxy.signing.oss_v4 import canonical_request, sign_oss_v4
+from sseproxy.signing.oss_v4 import derive_key as derive_oss_key
 from sseproxy.signing.verify import verify
 
 _SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -325,3 +326,46 @@ def test_oss_v4_signatures_of_bucket_and_service_level(
     )  # fmt: skip
 
     assert added["Authorization"].endswith(f"Signature={signature}")
+
+
+def test_signing_keys_are_those_of_the_published_examples() -> None:
+    aws = derive_key(_SECRET, "20130524", "us-east-1")
+    oss = derive_oss_key("sk", "20231216", "cn-hangzhou")
+
+    assert aws.hex() == "dbb893acc010964918f1fd433add87c70e8b0db6be30c1fbeafefa5ec6ba8378"
+    assert oss.hex() == "b412a03b134ebddd720f5167b5de6db66620ebb3b01cff4d49e3ccb09f8de97f"
+
+
+def test_the_published_oss_v4_canonical_request_is_ours() -> None:
+    headers = {
+        "x-oss-head1": "value", "abc": "value", "ZAbc": "value", "XYZ": "value", "content-type": "text/plain",
+        "x-oss-content-sha256": "UNSIGNED-PAYLOAD", "x-oss-date": "20231216T162057Z",
+    }  # fmt: skip
+    request = SignedRequest(
+        method="PUT", raw_path="/1234%2B-/123/1.txt", raw_query=_OSS_V4_QUERY, headers=list(headers.items()),
+        bucket="bucket", raw_key="1234%2B-/123/1.txt",
+    )  # fmt: skip
+
+    text = canonical_request(request, ())
+
+    assert text.startswith("PUT\n/bucket/1234%2B-/123/1.txt\n%2Bparam1=value3&%2Bparam2&%7Cparam1=value4&")
+    assert (
+        hashlib.sha256(text.encode()).hexdigest() == "f4613657f1b108998e8dbd10a1aa5da621dc2c6e02c9ddec0f163664848704c4"
+    )
+
+
+def test_additional_headers_that_are_signed_anyway_or_are_not_there_change_nothing() -> None:
+    now, _, _, signature = _OSS_V4["additional"]
+    headers = {"x-oss-head1": "value", "abc": "value", "ZAbc": "value", "XYZ": "value", "content-type": "text/plain"}
+    request = SignedRequest(
+        method="PUT", raw_path="/1234%2B-/123/1.txt", raw_query=_OSS_V4_QUERY, bucket="bucket",
+        raw_key="1234%2B-/123/1.txt", headers=[
+            *headers.items(), ("x-oss-date", "20231216T172512Z"), ("x-oss-content-sha256", "UNSIGNED-PAYLOAD"),
+            ("Authorization", "OSS4-HMAC-SHA256 Credential=ak/20231216/cn-hangzhou/oss/aliyun_v4_request,"
+             f"AdditionalHeaders=abc;x-oss-head1;x-oss-no-exist;zabc,Signature={signature}"),
+        ],
+    )  # fmt: skip
+    claim = find_claim(request)
+
+    assert claim is not None
+    verify(claim, request, "sk", now)
