@@ -126,7 +126,9 @@ def test_a_backup_of_objects_of_all_kinds_is_readable_when_the_bucket_itself_is_
     kms, parts = {"ServerSideEncryption": "aws:kms"}, [b"a" * (5 * 1024 * 1024), b"b" * 70_000]
     cmk = _put_kms(place, "bucket-key", b"one")
     _put_kms(place, "no-bucket-key", b"two", BucketKeyEnabled=False)
-    place.through.put_object(Bucket=place.bucket, Key="context", Body=b"three", **kms, SSEKMSEncryptionContext="eyJhIjoiYiJ9")
+    place.through.put_object(
+        Bucket=place.bucket, Key="context", Body=b"three", **kms, SSEKMSEncryptionContext="eyJhIjoiYiJ9"
+    )
     _upload_in_parts(place, "parts-kms", parts, **kms)
     _upload_in_parts(place, "parts-aes", parts)
     bodies = {"bucket-key": b"one", "no-bucket-key": b"two", "context": b"three"}
