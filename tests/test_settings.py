@@ -132,7 +132,8 @@ def test_what_the_example_states_is_the_default_unless_it_is_needed() -> None:
         if key in defaults and defaults[key] is not NO_DEFAULT and value != defaults[key]
     }
     needed = {"upstream.access_key", "upstream.secret_key"}
-    assert set(differing) == {"clients.credentials", "kms.root_key_file", *needed}  # there is no useful proxy without them
+    # there is no useful proxy without these
+    assert set(differing) == {"clients.credentials", "kms.root_key_file", *needed}
 
 
 @pytest.mark.parametrize("optional", [False, True], ids=["as it is", "with everything uncommented"])
