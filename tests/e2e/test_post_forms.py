@@ -301,3 +301,50 @@ def test_a_form_through_seaweedfs_is_sealed_there(on_weed: Server, weed: Server)
     assert _post(form["url"], form["fields"], b"secret text").status_code == 204
     assert client.get_object(Bucket="forms-weed", Key="k")["Body"].read() == b"secret text"
     assert b"secret text" not in s3_client(weed).get_object(Bucket="forms-weed", Key="k")["Body"].read()
+
+
+_DATA = "x-oss-server-side-data-encryption"
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({_OSS_SSE: "AES256"}, {_OSS_SSE: "AES256"}),
+        ({_OSS_SSE: "SM4"}, {_OSS_SSE: "SM4"}),
+        ({_OSS_SSE: "KMS"}, {_OSS_SSE: "KMS", f"{_OSS_SSE}-key-id": "…"}),
+        ({_OSS_SSE: "KMS", _DATA: "SM4"}, {_OSS_SSE: "KMS", f"{_OSS_SSE}-key-id": "…", _DATA: "SM4"}),
+        ({_OSS_SSE: "AES256", _DATA: "SM4"}, {_OSS_SSE: "AES256"}),
+    ],
+    ids=str,
+)
+def test_an_oss_form_chooses_its_encryption_in_fields(
+    dev: Server, boto: Any, fields: dict[str, str], shown: dict[str, str]
+) -> None:
+    answer = _post(f"{dev.url}/{BUCKET}", _oss_form(dev, 1, key="chosen") | fields)
+
+    found = {
+        name.lower(): "…" if name.lower().endswith("key-id") else value
+        for name, value in answer.headers.items()
+        if name.lower().startswith("x-oss-server-side-")
+    }
+    assert (answer.status_code, found) == (204, shown)
+    assert boto.get_object(Bucket=BUCKET, Key="chosen")["Body"].read() == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({_OSS_SSE: "KMS", _DATA: "AES256"}, (400, "InvalidDataEncryptionAlgorithmError")),
+        ({_OSS_SSE: "KMS", f"{_OSS_SSE}-key-id": "00000000-0000-4000-8000-000000000000"}, (404, "KeyNotFound")),
+        ({_OSS_SSE: "AES256", f"{_OSS_SSE}-key-id": "k"}, (400, "InvalidArgument")),
+        ({_OSS_SSE: ""}, (400, "InvalidEncryptionAlgorithmError")),
+    ],
+    ids=str,
+)
+def test_nonsense_in_an_oss_forms_fields_stores_nothing(
+    dev: Server, boto: Any, fields: dict[str, str], refusal: tuple[int, str]
+) -> None:
+    answer = _post(f"{dev.url}/{BUCKET}", _oss_form(dev, 1, key="nonsense") | fields)
+
+    assert _code(answer)[:2] == refusal
+    assert "Contents" not in boto.list_objects_v2(Bucket=BUCKET, Prefix="nonsense")
