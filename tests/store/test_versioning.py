@@ -10,6 +10,9 @@ from botocore.exceptions import ClientError
 
 from tests.store.wire import Wire, md5_b64
 
+# oss2 drops the answers that it makes errors of without closing them.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*socket:pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def versioned(s3: Any, bucket: str) -> str:
