@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,10 @@ class Tally:
     done: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
+    def is_due(self, names: AbstractSet[str], until: float) -> bool:
+        """Whether it is time to stop: something is wrong, or the moment has come and everything was done once."""
+        return bool(self.wrong) or (time.monotonic() >= until and names <= self.done.keys())
+
 
 def body_of(number: int, size: int) -> bytes:
     """Return the body that a number stands for."""
@@ -62,12 +67,13 @@ class Racer:
         self._number = seed << 32
 
     def run(self, keys: Sequence[str], until: float) -> None:
-        """Do one thing after the other until the moment (`time.monotonic`) has come."""
+        """Do one thing after the other until the moment (`time.monotonic`) has come, and all that there is once."""
         actions: list[Callable[[str], None]] = [
             self.put, self.put, self.get, self.get, self.get, self.range, self.head, self.list, self.complete,
             self.copy, self.delete,
         ]  # fmt: skip
-        while time.monotonic() < until and not self._tally.wrong:
+        names = {action.__name__ for action in actions}
+        while not self._tally.is_due(names, until):
             action = self._random.choice(actions)
             try:
                 action(self._random.choice(keys))
@@ -149,7 +155,7 @@ class Racer:
 
 
 def race(clients: Sequence[Any], bucket: str, keys: Sequence[str], seconds: float) -> tuple[Tally, Versions]:
-    """Let two racers per client go at the keys for so many seconds."""
+    """Let two racers per client go at the keys for so many seconds, or until everything was done once."""
     tally, versions = Tally(), Versions()
     until = time.monotonic() + seconds
     threads = [
