@@ -173,6 +173,9 @@ class ClientsSettings(Section):
         default=True, description="accept S3's old signature too (version 2): boto3 still signs URLs with it by default"
     )
     trust_unsigned: bool = Field(default=False, description="serve unsigned requests; only for a sidecar on loopback")
+    anonymous: Literal["refuse", "store"] = Field(
+        default="refuse", description="unsigned requests: refuse them, or pass them on unsigned for the store to decide"
+    )
     max_clock_skew: Seconds = Field(default=900, description="how far a client's clock may be off")
     require_grants: bool = Field(
         default=False, description="clients use CMKs only as granted; the service master key needs no grant"
@@ -185,6 +188,15 @@ class ClientsSettings(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"access key {twice[0]!r} is there twice; remove one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _anonymous_clients_are_one_thing(self) -> Self:
+        if self.trust_unsigned and self.anonymous != "refuse":
+            raise ValueError(
+                'trust_unsigned lets unsigned requests do everything, anonymous = "store" what the store allows '
+                "everybody; set one of the two"
+            )
         return self
 
 

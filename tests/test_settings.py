@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from sseproxy.config import load_settings
-from sseproxy.settings import Listen, Settings, StateSettings, is_loopback, split_address
+from sseproxy.settings import ClientsSettings, Listen, Settings, StateSettings, is_loopback, split_address
 from sseproxy.settings_upstream import UpstreamSettings
 
 ROOT = Path(__file__).parent.parent
@@ -270,6 +270,13 @@ def test_unsigned_clients_are_trusted_on_loopback_alone() -> None:
     assert Settings.model_validate(document).clients.trust_unsigned
     with pytest.raises(ValidationError, match=r"trust_unsigned lets anybody in who reaches \[::\]:9000"):
         Settings.model_validate({**document, "listen": {"address": "[::]:9000"}})
+
+
+def test_unsigned_clients_are_trusted_or_the_stores_business() -> None:
+    with pytest.raises(
+        ValidationError, match=r'trust_unsigned lets unsigned requests do everything, anonymous = "store"'
+    ):
+        ClientsSettings(trust_unsigned=True, anonymous="store")
 
 
 @pytest.mark.parametrize(

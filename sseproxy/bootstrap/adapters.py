@@ -23,7 +23,7 @@ from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.ports import Auditor, Clock, EntryCache, Kms, Observer, Upstream
 from sseproxy.settings import AuditSettings, Settings
 from sseproxy.telemetry.audit import AuditLog
-from sseproxy.upstream.client import open_upstream
+from sseproxy.upstream.client import HttpUpstream, open_upstream
 
 _ENTRIES_FILE = "entries.sqlite3"
 
@@ -32,7 +32,7 @@ _ENTRIES_FILE = "entries.sqlite3"
 class Adapters:
     """What implements the ports for a process. `upstreams` by dialect; `pool` for what takes the processor longer."""
 
-    upstreams: Mapping[str, Upstream]
+    upstreams: Mapping[str, HttpUpstream]
     state: StateStore
     kms: Kms
     entries: EntryCache
@@ -59,7 +59,7 @@ def open_kms(settings: Settings, clock: Clock) -> EmbeddedKms:
 
 async def open_upstreams(
     stack: AsyncExitStack, settings: Settings, dialects: Collection[str], clock: Clock, observer: Observer
-) -> dict[str, Upstream]:
+) -> dict[str, HttpUpstream]:
     """Open the storage in each of the dialects; `stack` closes it."""
     return {
         name: await stack.enter_async_context(open_upstream(settings.upstream, DIALECTS[name], clock, observer))

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from sseproxy.errors import KeyServiceError, StateRejected, UpstreamUnavailable
 from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.kms.routing import RoutedKms
-from sseproxy.policy.grants import ConfiguredGrants
+from sseproxy.policy.grants import ConfiguredGrants, NamedClientsOnly
 from sseproxy.ports import Grants, Kms, Observer
 from sseproxy.settings import ClientsSettings
 from sseproxy.settings_remote_kms import EMBEDDED
@@ -17,9 +17,8 @@ _PAUSE_S = 60.0  # between looks at what time has brought
 
 def build_grants(settings: ClientsSettings, kms: Kms) -> Grants | None:
     """Return who may use which CMK; None where nobody needs a grant."""
-    if not settings.require_grants:
-        return None
-    return ConfiguredGrants(settings.grants, embedded_in(kms))
+    granted = ConfiguredGrants(settings.grants, embedded_in(kms)) if settings.require_grants else None
+    return granted if settings.anonymous == "refuse" else NamedClientsOnly(granted)
 
 
 @asynccontextmanager

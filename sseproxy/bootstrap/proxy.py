@@ -192,6 +192,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
             known_entries=known_entries,
             client_keys=client_keys,
             client_kms=client_kms,
+            public=upstream.unsigned() if settings.clients.anonymous == "store" else None,
         )
         for name, upstream in adapters.upstreams.items()
     }

@@ -29,7 +29,8 @@ class Services:
     `digest_pool` runs what takes the processor longer than a hop to a thread costs. `state_settings` names the
     bucket that no client may see. `look_ups` is shared by all listings: they must not crowd out other requests.
     `held_parts` bounds how many parts are in memory whole.
-    `client_keys` and `client_kms` open what clients encrypted before they sent it.
+    `client_keys` and `client_kms` open what clients encrypted before they sent it. `public` is the storage for what
+    anonymous clients ask: it gets their requests unsigned, and decides; None where they are refused or trusted.
     """
 
     dialect: Dialect
@@ -51,3 +52,4 @@ class Services:
     held_parts: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _MOST_HELD_PARTS))
     client_keys: tuple[RSAPrivateKey, ...] = ()
     client_kms: ClientKms | None = None
+    public: Upstream | None = None

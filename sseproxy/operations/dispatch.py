@@ -46,6 +46,22 @@ Handler = Callable[[Services, Request], Awaitable[Response]]
 # Headers that a signed URL may carry in its query instead (S3 dossier §1.9); behind the dialect's prefix.
 _HOISTED = ("server-side-", "meta-", "checksum-", "sdk-checksum-", "acl", "grant-", "storage-class", "tagging")
 
+# What an anonymous client may ask, where the storage decides: each goes there in the client's own, unsigned name.
+_ANYBODYS = frozenset(
+    {
+        Operation.HEAD_BUCKET,
+        Operation.LIST_OBJECTS,
+        Operation.LIST_VERSIONS,
+        Operation.PUT_OBJECT,
+        Operation.POST_OBJECT,
+        Operation.GET_OBJECT,
+        Operation.HEAD_OBJECT,
+        Operation.GET_OBJECT_META,
+        Operation.DELETE_OBJECT,
+        Operation.PASS,
+    }
+)
+
 
 async def refuse(services: Services, request: Request) -> Response:
     """Refuse what would show or store ciphertext as if it were plaintext; raises the reason."""
@@ -108,11 +124,25 @@ async def _serve(services: Services, request: Request) -> Response:
     refuse_reserved([*request.headers, *request.query], DIALECTS.values())
     dialect.check_names(request.bucket, request.key)
     operation = dialect.route(request.method, request.bucket, request.key, request.query, request.headers)
+    if not request.principal:
+        services = _as_anybody(services, operation)
     await check_write(services, request, operation)
     check_customer_keys(services, request, operation)
     parse_sse(request.headers, request.query, operation, dialect)  # refuses what is not allowed here
     handler = HANDLERS[operation if request.form is None else Operation.POST_OBJECT]
     return await handler(services, request)
+
+
+def _as_anybody(services: Services, operation: Operation) -> Services:
+    """Return the services for an anonymous client. Raises `AccessRefused` where the storage could not decide.
+
+    Uploads and default encryption are kept by the proxy, and what clients encrypted themselves is not opened for all.
+    """
+    if services.public is None:
+        return services
+    if operation not in _ANYBODYS:
+        raise AccessRefused
+    return replace(services, upstream=services.public, client_keys=(), client_kms=None)
 
 
 def unhoisted(dialect: Dialect, request: Request) -> Request:

@@ -56,6 +56,7 @@ class Authenticator:
     def __init__(self, clients: ClientsSettings, served: Collection[str], unsigned_dialect: str, clock: Clock) -> None:
         self._clients = clients
         self._known = {client.access_key: client for client in clients.credentials}
+        self._serves_unsigned = clients.trust_unsigned or clients.anonymous == "store"
         self._served = tuple(DIALECTS[name] for name in sorted(served))
         self._unsigned_dialect = unsigned_dialect
         self._clock = clock
@@ -86,7 +87,7 @@ class Authenticator:
             dialect = DIALECTS[claim.scheme.dialect]
         self._check_served(dialect)
         if claim is None:
-            if not self._clients.trust_unsigned and not _is_preflight(request):
+            if not self._serves_unsigned and not _is_preflight(request):
                 raise AccessRefused
             return Caller(dialect=dialect, principal="", verified=None)
         return Caller(dialect=dialect, principal=claim.access_key, verified=self._verify(claim, request))
@@ -99,7 +100,7 @@ class Authenticator:
         self._check_served(dialect)
         claim = find_post_claim(fields)
         if claim is None:
-            if not self._clients.trust_unsigned:
+            if not self._serves_unsigned:
                 raise AccessRefused
             return Caller(dialect=dialect, principal="", verified=None), None
         client = self._client_of(claim)

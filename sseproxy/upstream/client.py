@@ -32,13 +32,13 @@ _LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 class HttpUpstream:
-    """The storage over HTTP. One session serves any number of these."""
+    """The storage over HTTP. One session serves any number of these; one without `access` does not sign."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
         auth: OutgoingAuth,
-        access: Access,
+        access: Access | None,
         stall_s: float,
         clock: Clock,
         observer: Observer,
@@ -52,6 +52,12 @@ class HttpUpstream:
         self._clock = clock
         self._observer = observer
         self._sleep = sleep
+
+    def unsigned(self) -> "HttpUpstream":
+        """Return the same storage for what anonymous clients ask: requests go there without a signature."""
+        return HttpUpstream(
+            self._session, self._auth, None, self._stall_s, self._clock, self._observer, sleep=self._sleep
+        )
 
     @asynccontextmanager
     async def send(self, request: UpstreamRequest) -> AsyncGenerator[Answer, None]:
@@ -75,7 +81,7 @@ class HttpUpstream:
                 await stream.stop()
 
     async def _attempt(self, request: UpstreamRequest) -> tuple[aiohttp.ClientResponse, StreamPayload | None]:
-        credentials = await self._access.current()
+        credentials = None if self._access is None else await self._access.current()
         outgoing = self._auth.prepare(request, self._clock.now(), credentials)
         payload = self._payload(request, outgoing)
         stream = payload if isinstance(payload, StreamPayload) else None

@@ -71,29 +71,33 @@ class OutgoingAuth:
         self._dialect = dialect
         self._sign = _SIGNERS[dialect.name]
 
-    def prepare(self, request: UpstreamRequest, now: datetime, credentials: Credentials) -> Outgoing:
-        """Return the request with its address, its framing and its signature. The body is not touched."""
+    def prepare(self, request: UpstreamRequest, now: datetime, credentials: Credentials | None) -> Outgoing:
+        """Return the request with its address, its framing and its signature. The body is not touched.
+
+        Without credentials it is neither framed nor signed: an anonymous request says nothing of its payload.
+        """
         host, raw_path = self._address(request)
         headers = request.headers.copy()
         body, length = request.body, request.content_length
         payload_hash = _payload_hash(body)
-        if self._frames(request) and length is not None and not isinstance(body, bytes | None):
-            _announce_framing(headers, length)
-            body, length, payload_hash = framed(body, length), framed_size(length), PAYLOAD_FORM
-        facts = _Facts(
-            method=request.method,
-            host=host,
-            raw_path=raw_path,
-            raw_query=request.raw_query,
-            bucket=request.bucket,
-            raw_key=request.raw_key,
-            headers={name: ",".join(headers.getall(name)) for name in headers if self._is_signed(name)},
-            payload_hash=payload_hash,
-            credentials=credentials,
-            region=self._settings.region,
-            now=now,
-        )
-        headers.update(self._sign(facts))
+        if credentials is not None:
+            if self._frames(request) and length is not None and not isinstance(body, bytes | None):
+                _announce_framing(headers, length)
+                body, length, payload_hash = framed(body, length), framed_size(length), PAYLOAD_FORM
+            facts = _Facts(
+                method=request.method,
+                host=host,
+                raw_path=raw_path,
+                raw_query=request.raw_query,
+                bucket=request.bucket,
+                raw_key=request.raw_key,
+                headers={name: ",".join(headers.getall(name)) for name in headers if self._is_signed(name)},
+                payload_hash=payload_hash,
+                credentials=credentials,
+                region=self._settings.region,
+                now=now,
+            )
+            headers.update(self._sign(facts))
         headers["Host"] = host
         headers["Accept-Encoding"] = "identity"  # stored bytes, never a coding that a middleman adds
         headers["User-Agent"] = f"sseproxy/{__version__}"

@@ -3,7 +3,7 @@
 import pytest
 
 from sseproxy.model import KeyUse
-from sseproxy.policy.grants import ConfiguredGrants
+from sseproxy.policy.grants import ConfiguredGrants, NamedClientsOnly
 from sseproxy.settings import Grant
 
 _GRANTS = ConfiguredGrants(
@@ -45,3 +45,11 @@ def test_other_grants_count_as_well_but_never_for_the_anonymous() -> None:
     assert grants.allows("anybody", "theirs", KeyUse.DECRYPT)
     assert not grants.allows("anybody", "others", KeyUse.DECRYPT)
     assert not grants.allows("", "theirs", KeyUse.DECRYPT)
+
+
+def test_an_anonymous_client_has_no_cmk_and_the_others_what_is_granted() -> None:
+    everybody = [NamedClientsOnly(None).allows(name, "team-a", KeyUse.DECRYPT) for name in ("", "reader", "other")]
+    granted = [NamedClientsOnly(_GRANTS).allows(name, "team-a", KeyUse.DECRYPT) for name in ("", "reader", "other")]
+
+    assert everybody == [False, True, True]
+    assert granted == [False, True, False]

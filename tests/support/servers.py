@@ -29,6 +29,7 @@ from tests.support.nonces import recording_environment
 ACCESS_KEY = "sseproxy-dev"
 SECRET_KEY = "sseproxy-dev-secret"
 REGION = "us-east-1"
+PUBLIC = "open-to-everybody"  # a bucket in which SeaweedFS lets anonymous clients read, write and list
 _START_DEADLINE_S = 60.0
 
 
@@ -184,7 +185,8 @@ class Launcher:
                             "name": "main",
                             "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
                             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-                        }
+                        },
+                        {"name": "anonymous", "actions": [f"{may}:{PUBLIC}" for may in ("Read", "Write", "List")]},
                     ]
                 }
             )
