@@ -1,12 +1,16 @@
 """`sseproxy objects inspect`: what it shows, and that it shows no secret."""
 
 from tests.bulk.conftest import Place
+from tests.support.rotation import create_key
 from tests.support.objects_tool import tool_of
 from tests.support.servers import Launcher, s3_client
 
 
 def test_a_small_object_is_shown_with_envelope_footer_and_recovery_record(place: Place) -> None:
-    put = place.through.put_object(Bucket=place.bucket, Key="a/ü +1", Body=b"hello", ServerSideEncryption="aws:kms")
+    cmk = create_key(place.proxy.data, alias="alias/inspected")
+    put = place.through.put_object(
+        Bucket=place.bucket, Key="a/ü +1", Body=b"hello", ServerSideEncryption="aws:kms", SSEKMSKeyId=cmk
+    )
 
     done = place.run("inspect", "--key", "a/ü +1", "--json")
 
@@ -15,7 +19,7 @@ def test_a_small_object_is_shown_with_envelope_footer_and_recovery_record(place:
     shown = done.document
     assert shown["object"]["sealed"] is True
     assert shown["object"]["stored_size"] == 5 + 16 + 1024
-    assert shown["envelope"]["cmk"] == put["SSEKMSKeyId"].rpartition("/")[2]
+    assert shown["envelope"]["cmk"] == cmk
     assert {name: shown["envelope"][name] for name in ("algorithm", "layout", "binding", "cmk_version")} == {
         "algorithm": "KMS", "layout": "single", "binding": "bucket-key", "cmk_version": "1",
     }  # fmt: skip
