@@ -1,8 +1,8 @@
 """`sseproxy objects inspect`: what it shows, and that it shows no secret."""
 
 from tests.bulk.conftest import Place
-from tests.support.rotation import create_key
 from tests.support.objects_tool import tool_of
+from tests.support.rotation import create_key
 from tests.support.servers import Launcher, s3_client
 
 
