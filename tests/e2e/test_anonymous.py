@@ -9,14 +9,20 @@ from botocore import UNSIGNED
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
-from tests.support.servers import PUBLIC, REGION, Launcher, Server, own_state, s3_client
+from tests.support.servers import REGION, Launcher, Server, s3_client
 
+PUBLIC = "open-to-everybody"
 _SECRET = b"what the store must not read"
 
 
 @pytest.fixture(scope="module")
+def weed(launcher: Launcher) -> Server:
+    return launcher.weed(public=PUBLIC)
+
+
+@pytest.fixture(scope="module")
 def proxy(launcher: Launcher, weed: Server) -> Server:
-    return launcher.proxy(weed, extra=own_state("anonymous") + '[clients]\nanonymous = "store"\n')
+    return launcher.proxy(weed, extra='[clients]\nanonymous = "store"\n')
 
 
 @pytest.fixture(scope="module")

