@@ -22,7 +22,7 @@ _DETAILS = {"ArgumentName": "x-oss-server-side-encryption", "ArgumentValue": 'a<
 def _tree(root: type[e.SseProxyError]) -> Iterator[type[e.SseProxyError]]:
     yield root
     for child in root.__subclasses__():
-        if child.__module__ == e.__name__:
+        if child.__module__.startswith(f"{e.__name__}."):
             yield from _tree(child)
 
 
