@@ -10,9 +10,9 @@ from typing import Any
 import oss2
 import pytest
 
-from tests.support.nonces import find_repeats
 from tests.support.objects_tool import Done, ObjectsTool, tool_of
 from tests.support.servers import ACCESS_KEY, SECRET_KEY, Launcher, Server, s3_client
+from tests.support.sessions import launching
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,8 @@ class Place:
 @pytest.fixture(scope="session")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     """Starts servers for the whole session; at its end no nonce may have repeated, in servers and tools."""
-    directory = tmp_path_factory.mktemp("bulk")
-    launcher = Launcher(directory, nonce_log=directory / "nonces")
-    yield launcher
-    launcher.stop_all()
-    assert find_repeats(directory / "nonces") == []
+    with launching(tmp_path_factory.mktemp("bulk")) as launcher:
+        yield launcher
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Servers that the end-to-end tests share, and the check that no (key, nonce) pair was used twice."""
 
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,32 +9,24 @@ import pytest
 from tests.support.certificates import make_certificates
 from tests.support.command_line import Tool, make_tool
 from tests.support.moto_kms import MotoKms, running_moto
-from tests.support.nonces import find_repeats
 from tests.support.openbao import OpenBao, running_openbao
 from tests.support.places import OSS_PROXIES, S3_PROXIES, STORE
 from tests.support.servers import Launcher, Server
+from tests.support.sessions import launching, without_settings_of_this_machine
 
 
 @pytest.fixture(scope="session", autouse=True)
 def clients_see_no_settings_of_this_machine() -> Iterator[None]:
     """Take away what SDKs read from the environment and the home directory: defaults are what is tested."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in tuple(os.environ):
-            if name.startswith(("AWS_", "OSS_", "BOTO_")) or name.lower().endswith("_proxy"):
-                patch.delenv(name)
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    with without_settings_of_this_machine():
         yield
 
 
 @pytest.fixture(scope="session")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     """Starts servers for the whole session; at its end no nonce may have repeated, in any of them."""
-    directory = tmp_path_factory.mktemp("servers")
-    launcher = Launcher(directory, nonce_log=directory / "nonces")
-    yield launcher
-    launcher.stop_all()
-    assert find_repeats(directory / "nonces") == []
+    with launching(tmp_path_factory.mktemp("servers")) as launcher:
+        yield launcher
 
 
 @pytest.fixture(scope="session")

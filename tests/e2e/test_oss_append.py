@@ -9,7 +9,7 @@ import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
 
-from tests.support.oss_clients import oss2_bucket, v2_client
+from tests.support.oss_clients import created_bucket, v2_client
 from tests.support.places import STORE
 from tests.support.servers import Server
 
@@ -29,18 +29,14 @@ def oss(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture
 def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
-    bucket = oss2_bucket(oss, bucket_name)
-    bucket.create_bucket()
-    yield bucket
-    bucket.session.session.close()
+    with created_bucket(oss, bucket_name) as bucket:
+        yield bucket
 
 
 @pytest.fixture
 def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
-    bucket = oss2_bucket(dev, bucket_name)
-    bucket.create_bucket()
-    yield bucket
-    bucket.session.session.close()
+    with created_bucket(dev, bucket_name) as bucket:
+        yield bucket
 
 
 def _crc(body: bytes) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import oss2
 import pytest
 
-from tests.support.oss_clients import oss2_bucket, oss2_refusal
+from tests.support.oss_clients import created_bucket, oss2_bucket, oss2_refusal
 from tests.support.places import STORE
 from tests.support.servers import Server
 
@@ -26,10 +26,8 @@ def oss(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture
 def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
-    bucket = oss2_bucket(oss, bucket_name)
-    bucket.create_bucket()
-    yield bucket
-    bucket.session.session.close()
+    with created_bucket(oss, bucket_name) as bucket:
+        yield bucket
 
 
 # Links

@@ -14,30 +14,22 @@ import pytest
 
 from tests.interop.backends import BACKENDS
 from tests.support.certificates import make_certificates
-from tests.support.nonces import find_repeats
 from tests.support.objects_tool import ObjectsTool, tool_of
 from tests.support.servers import Launcher, Server, s3_client
+from tests.support.sessions import launching, without_settings_of_this_machine
 
 
 @pytest.fixture(scope="session", autouse=True)
 def clients_see_no_settings_of_this_machine() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in tuple(os.environ):
-            if name.startswith(("AWS_", "OSS_", "BOTO_")) or name.lower().endswith("_proxy"):
-                patch.delenv(name)
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    with without_settings_of_this_machine():
         yield
 
 
 @pytest.fixture(scope="session")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     """Starts servers for the whole session; at its end no nonce may have repeated, in servers and tools."""
-    directory = tmp_path_factory.mktemp("interop")
-    launcher = Launcher(directory, nonce_log=directory / "nonces")
-    yield launcher
-    launcher.stop_all()
-    assert find_repeats(directory / "nonces") == []
+    with launching(tmp_path_factory.mktemp("interop")) as launcher:
+        yield launcher
 
 
 @pytest.fixture(scope="session")

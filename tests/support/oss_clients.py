@@ -1,6 +1,7 @@
 """Unmodified OSS clients for a server, and what they make of its error answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -16,6 +17,15 @@ Refusal = tuple[int, str, str]
 def oss2_bucket(server: Server, name: str) -> Any:
     """Return an oss2 bucket, signed with V4."""
     return oss2.Bucket(oss2.AuthV4(ACCESS_KEY, SECRET_KEY), server.url, name, region=REGION)
+
+
+@contextmanager
+def created_bucket(server: Server, name: str) -> Iterator[Any]:
+    """Create a bucket and give it as an oss2 bucket, whose connections end with the context."""
+    bucket = oss2_bucket(server, name)
+    bucket.create_bucket()
+    yield bucket
+    bucket.session.session.close()
 
 
 def v2_client(server: Server) -> Any:
