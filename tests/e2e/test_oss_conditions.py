@@ -53,6 +53,18 @@ def test_a_condition_comes_before_the_range(dev: Server, bucket: Any, headers: d
     assert answer.headers.get("content-range") == ("bytes 0-3/1024" if status == 206 else None)
 
 
+@pytest.mark.parametrize("name", ["If-Modified-Since", "If-Unmodified-Since"])
+@pytest.mark.parametrize("size", [1, 2 * 1024 * 1024])
+def test_a_date_is_no_condition_of_a_write(dev: Server, bucket: Any, name: str, size: int) -> None:
+    answer = signed(dev, "PUT", f"/{bucket.bucket_name}/o", {name: _FUTURE}, bytes(size), dialect="oss")
+
+    assert answer.error == (
+        400, "NotImplemented", "A header you provided implies functionality that is not implemented"
+    )  # fmt: skip
+    assert answer.text("Header") == name
+    assert bucket.get_object("o").read() == _BODY
+
+
 @pytest.mark.parametrize(
     ("headers", "error"),
     [
