@@ -13,6 +13,7 @@ from sseproxy.operations.context import Services
 from sseproxy.operations.deciding import decide_for, object_headers
 from sseproxy.operations.upload_keys import closing_keys_for
 from sseproxy.operations.uploads import Upload, save_upload, upload_query
+from sseproxy.operations.write_conditions import forbidden_overwrite
 from sseproxy.ports import UpstreamRequest
 
 _DOCUMENT = 64 * 1024  # bytes of the backend's answer
@@ -25,12 +26,14 @@ async def create_upload(services: Services, request: Request) -> Response:
     algorithm, kind = requested_checksum(services.dialect, request)
     decision = await decide_for(services, request)
     key, envelope = await services.keyring.draw(decision, address.ref, Layout.MULTIPART)
+    headers = object_headers(services, request, envelope)
+    headers.update(forbidden_overwrite(services.dialect, request))  # whether there is an object, the storage knows
     created = UpstreamRequest(
         method="POST",
         bucket=address.ref.bucket,
         raw_key=address.raw_key,
         raw_query="uploads",
-        headers=object_headers(services, request, envelope),
+        headers=headers,
         body=b"",
     )
     async with services.upstream.send(created) as response:

@@ -8,7 +8,8 @@ from collections.abc import Collection
 
 from multidict import CIMultiDict
 
-from sseproxy.errors import PreconditionFailed, UnsupportedFeature
+from sseproxy.dialect.base import Dialect
+from sseproxy.errors import InvalidArgument, PreconditionFailed, UnsupportedFeature
 from sseproxy.exchange import Request
 from sseproxy.model import ObjectRef
 from sseproxy.operations.attributes import glance
@@ -38,12 +39,28 @@ async def write_conditions(services: Services, request: Request, *ways: Way) -> 
             raise _refused("If-None-Match")
         headers["If-None-Match"] = "*"
     if none_match is None and match is None:
-        return _with_forbidden_overwrite(services, request, headers)
+        headers.update(forbidden_overwrite(services.dialect, request))
+        return headers
     known = await services.conditions.get()
     _require_one(known, ways, {"If-None-Match" if match is None else "If-Match"})
     if match is not None:
         headers["If-Match"] = known.if_match(await _rewritten(services, request, match))
-    return _with_forbidden_overwrite(services, request, headers)
+    headers.update(forbidden_overwrite(services.dialect, request))
+    return headers
+
+
+def forbidden_overwrite(dialect: Dialect, request: Request) -> dict[str, str]:
+    """Return the header by which OSS clients forbid overwriting, for the storage to decide; S3 has none.
+
+    Raises `InvalidArgument` for a value that is neither true nor false (OSS dossier §6.1).
+    """
+    name, _ = dialect.only_if_new_header
+    value = request.headers.get(name)
+    if value is None or not name.startswith(dialect.header_prefix):
+        return {}
+    if value.strip().lower() not in {"true", "false"}:
+        raise InvalidArgument(ArgumentName=name, ArgumentValue=value)
+    return {name: value}
 
 
 def _refuse_dates(request: Request) -> None:
@@ -51,13 +68,6 @@ def _refuse_dates(request: Request) -> None:
     for name in ("If-Modified-Since", "If-Unmodified-Since"):
         if name in request.headers:
             raise UnsupportedFeature(Header=name)
-
-
-def _with_forbidden_overwrite(services: Services, request: Request, headers: CIMultiDict[str]) -> CIMultiDict[str]:
-    name = services.dialect.header("forbid-overwrite")
-    if name in request.headers:
-        headers[name] = request.headers[name]
-    return headers
 
 
 def _require_one(known: StoreConditions, ways: Collection[Way], names: Collection[str]) -> None:

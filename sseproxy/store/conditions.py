@@ -117,7 +117,10 @@ def _oss_check(call: Call, bucket: BucketRow) -> Callable[[ObjectRow | None], No
     for name in ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"):
         if name in call.headers:
             raise Fault("NotImplemented", details={"Header": name})
-    forbidden = (call.header("forbid-overwrite") or "").lower() == "true" and not bucket.versioning
+    said = call.header("forbid-overwrite")
+    if said is not None and said.lower() not in {"true", "false"}:
+        raise Fault("InvalidArgument", details={"ArgumentName": "x-oss-forbid-overwrite", "ArgumentValue": said})
+    forbidden = said is not None and said.lower() == "true" and not bucket.versioning
 
     def check(old: ObjectRow | None) -> None:
         if forbidden and old is not None:
