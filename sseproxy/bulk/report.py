@@ -33,10 +33,19 @@ class RunName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """What an earlier run left: when it began, the last key that everything up to which was worked on."""
+    """What an earlier run left: when it began, and what was worked on.
+
+    That is every key up to `behind`, and of `last_key`, which follows it, these versions (None: the present object).
+    """
 
     began: datetime
+    behind: str = ""
     last_key: str = ""
+    versions: frozenset[str | None] = frozenset()
+
+    def worked_on(self, key: str, version_id: str | None) -> bool:
+        """Whether what a listing from `behind` on names was worked on; some listings begin with `behind` itself."""
+        return key == self.behind != "" or (key == self.last_key and version_id in self.versions)
 
 
 class Report:
@@ -68,15 +77,21 @@ class Report:
             raise ConfigurationError(
                 f"{path} is not the report of such a run; give the same arguments, or another file"
             )
-        last_key = ""
+        behind, last_key, versions = "", "", set[str | None]()
         for line in lines:
-            if "outcome" in line:
-                seen(line)
-                last_key = line["key"] if "pass" not in line else last_key
+            if "outcome" not in line:
+                continue
+            seen(line)
+            if "pass" in line:
+                continue
+            if line["key"] != last_key:
+                behind, last_key, versions = last_key, line["key"], set()
+            versions.add(line.get("version_id"))
         report = cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
         os.ftruncate(report._descriptor, _whole_size(path))
         report.write({"event": "resume", "time": now.isoformat()})
-        return report, Before(began=datetime.fromisoformat(first["time"]), last_key=last_key)
+        began = datetime.fromisoformat(first["time"])
+        return report, Before(began=began, behind=behind, last_key=last_key, versions=frozenset(versions))
 
     def write(self, line: Line) -> None:
         """Add a line."""

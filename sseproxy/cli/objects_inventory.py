@@ -20,7 +20,6 @@ from sseproxy.cli.objects_options import (
     Prefix,
     ReportFile,
     Resume,
-    refuse_resuming,
 )
 from sseproxy.cli.objects_progress import human_size
 from sseproxy.cli.objects_run import Seen, finish_job, run_job
@@ -50,7 +49,6 @@ def inventory(
     """
     with foreseeable_failures():
         place = place_of(config, data)
-    refuse_resuming(all_versions=all_versions, resume=resume)
     options = Options(
         place=place,
         bucket=bucket,

@@ -30,12 +30,6 @@ AllVersions = Annotated[
 ]
 
 
-def refuse_resuming(*, all_versions: bool, resume: bool) -> None:
-    """Raise `typer.BadParameter` for what cannot be: a report names the last key, not the last version."""
-    if all_versions and resume:
-        raise typer.BadParameter("A run over all versions cannot be resumed.", param_hint="--resume")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What every bulk tool is told."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +35,7 @@ class _Sink:
     tally: Tally = field(default_factory=Tally)
     this_pass: Tally = field(default_factory=Tally)
     passes: int = 1
+    resumed: int = 0  # objects that an earlier run worked on
 
     def add(self, outcome: Outcome) -> None:
         line = outcome.line()
@@ -56,7 +57,7 @@ class _Sink:
         self.seen(line)
 
     def listed(self, count: int, *, all_of_them: bool) -> None:
-        self.bar.listed(count, all_of_them=all_of_them)
+        self.bar.listed(self.resumed + count, all_of_them=all_of_them)
 
 
 def run_job(job: Job, options: Options, seen: Seen | None = None) -> Tally:
@@ -82,20 +83,28 @@ def finish_job(tally: Tally) -> None:
 
 
 async def _run(tools: Tools, job: Job, options: Options, sink: _Sink, before: Before) -> Sequence[str]:
-    scope = Scope(bucket=options.bucket, prefix=options.prefix, start_after=before.last_key)
+    scope = Scope(bucket=options.bucket, prefix=options.prefix, start_after=before.behind)
 
     async def work(item: Listed) -> Outcome:
         return await job.work(tools, scope, item)
 
     async def again(items: AsyncGenerator[Listed]) -> Tally:
-        sink.passes, sink.this_pass = sink.passes + 1, Tally()
+        sink.passes, sink.this_pass, sink.resumed = sink.passes + 1, Tally(), 0
         await run_bulk(items, work, sink, concurrency=options.concurrency)
         return sink.this_pass
 
     notes = [*await job.begin(tools, scope)]
-    await run_bulk(job.items(tools, scope), work, sink, concurrency=options.concurrency)
+    items = _left_to_do(job.items(tools, scope), before)
+    await run_bulk(items, work, sink, concurrency=options.concurrency)
     scope = replace(scope, start_after="")
     return [*notes, *await job.end(tools, scope, sink.tally, before.began, again)]
+
+
+async def _left_to_do(items: AsyncGenerator[Listed], before: Before) -> AsyncGenerator[Listed]:
+    async with aclosing(items):
+        async for item in items:
+            if not before.worked_on(item.key, item.version_id):
+                yield item
 
 
 @contextmanager
@@ -105,6 +114,7 @@ def _open_sink(job: Job, options: Options, bar: Bar, seen: Seen) -> Iterator[tup
     sink, before = _Sink(report=None, bar=bar, seen=seen, uneventful=job.uneventful), Before(began=_now())
     if options.report is not None and options.resume:
         sink.report, before = Report.resume(options.report, name, _now(), sink.count)
+        sink.resumed = sink.tally.objects
     elif options.report is not None:
         sink.report = Report.begin(options.report, name, _now())
     try:

@@ -11,7 +11,6 @@ from sseproxy.cli.objects_options import (
     Prefix,
     ReportFile,
     Resume,
-    refuse_resuming,
 )
 from sseproxy.cli.objects_run import finish_job, run_job
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
@@ -36,7 +35,6 @@ def verify(
     """
     with foreseeable_failures():
         place = place_of(config, data)
-    refuse_resuming(all_versions=all_versions, resume=resume)
     options = Options(
         place=place,
         bucket=bucket,

@@ -45,10 +45,21 @@ def test_a_damaged_old_version_is_told_with_its_id(place: Place, tmp_path: Path)
     assert (done.code, line["version_id"], line["reason"]) == (1, odd, "EnvelopeRejected")
 
 
-def test_a_run_over_all_versions_cannot_be_resumed(place: Place, tmp_path: Path) -> None:
-    done = place.run("verify", "--all-versions", "--resume", report=tmp_path / "report")
+def test_a_run_over_all_versions_goes_on_within_the_versions_of_a_key(place: Place, tmp_path: Path) -> None:
+    place.past.put_object(Bucket=place.bucket, Key="a", Body=b"of before")
+    place.past.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("a", "b", "b", "b", "c", "c"):
+        place.through.put_object(Bucket=place.bucket, Key=key, Body=b"x")
+    report = tmp_path / "report"
+    place.run("inventory", "--all-versions", report=report)
+    begin, *lines, _ = report.read_bytes().splitlines(keepends=True)
 
-    assert done.code == 2
+    for done_before in range(8):
+        report.write_bytes(begin + b"".join(lines[:done_before]))
+        done = place.run("inventory", "--all-versions", "--resume", "--json", report=report)
+
+        assert (done.code, done.document["objects"], len(lines)) == (0, 7, 7), done.err
+        assert [line for line in report.read_bytes().splitlines(keepends=True) if line.startswith(b'{"key"')] == lines
 
 
 def _deletion(place: Place, key_id: str) -> Result:
