@@ -118,6 +118,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficLimit:
+    """The header or parameter by which a client limits its own speed, and its bounds in bits per second."""
+
+    name: str
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SseRequest:
     """What a request said about its encryption."""
 
@@ -319,6 +328,8 @@ class Dialect:
     uncovered_form_fields: frozenset[str] | None = None  # need no condition in a form's policy; None: none needs one
     refused_form_fields: frozenset[str] = frozenset()  # behind `header_prefix`: headers that no form may bring
     form_takes_type_of_file: bool = False  # the file part's own Content-Type wins over the form's
+    client_encryption_checked: bool = False  # what clients say of an encryption of their own must fit together
+    traffic_limit: TrafficLimit | None = None  # None: clients cannot limit their speed
     default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404
 
     def header(self, name: str) -> str:

@@ -1,7 +1,15 @@
 """The Alibaba OSS dialect: header names, words, limits and error codes (OSS dossier §1, §3.4, §6)."""
 
 from sseproxy import errors as e
-from sseproxy.dialect.base import Dialect, ErrorCode, Limits, Operation, SseVocabulary, UnsatisfiableRange
+from sseproxy.dialect.base import (
+    Dialect,
+    ErrorCode,
+    Limits,
+    Operation,
+    SseVocabulary,
+    TrafficLimit,
+    UnsatisfiableRange,
+)
 from sseproxy.dialect.names import check_oss_names
 from sseproxy.dialect.oss_routes import OSS_ROUTES
 from sseproxy.dialect.oss_xml import OSS_XML
@@ -92,6 +100,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.SseNotAllowedHere: _code(
         "InvalidArgument", 400, "x-oss-server-side-encryption header is not supported for this operation."
     ),
+    e.ClientEncryptionInvalid: _code("InvalidEncryptionRequest"),
     e.InvalidPolicy: _code("InvalidPolicyDocument"),
     e.MalformedForm: _code("MalformedPOSTRequest"),
     e.FormTooLong: _code("MaxPOSTPreDataLengthExceededError"),
@@ -216,4 +225,6 @@ OSS = Dialect(
     complete_all_header=("x-oss-complete-all", "yes"),
     refused_form_fields=frozenset({"tagging"}),
     form_takes_type_of_file=True,
+    traffic_limit=TrafficLimit(name="x-oss-traffic-limit", least=819_200, most=838_860_800),  # OSS dossier §3.4
+    client_encryption_checked=True,
 )

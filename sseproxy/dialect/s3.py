@@ -77,6 +77,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.RequestError: _code("InvalidRequest"),
     e.InvalidArgument: _code("InvalidArgument"),
     e.InvalidRequest: _code("InvalidRequest"),
+    e.ClientEncryptionInvalid: _code("InvalidRequest"),
     e.UnsupportedFeature: _code("NotImplemented", 501),
     e.MethodNotAllowed: _code("MethodNotAllowed", 405),
     e.MalformedXml: _code("MalformedXML"),

@@ -184,6 +184,12 @@ class NoFileInForm(RequestError):
     default = "POST requires exactly one file upload per request."
 
 
+class ClientEncryptionInvalid(RequestError):
+    """OSS: what a request says of its client's encryption does not fit together."""
+
+    default = "Miss some necessary client encryption meta parameters."
+
+
 class InvalidDigest(RequestError):
     """Content-MD5 is not the base64 of 16 bytes (`Content-MD5`)."""
 
