@@ -1,7 +1,7 @@
 """Whether a CMK, or a version of one, is in use: a look at everything in the store that names what wrapped it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +19,8 @@ from sseproxy.operations.uploads import UPLOADS, find_upload
 from sseproxy.ports import UpstreamRequest
 
 _AT_ONCE = 32  # objects that are looked at together
+LookedAt = Callable[[int], None]  # told how many objects have been looked at, all versions counted
+
 _MOST_BUCKETS = 8 * 1024 * 1024  # bytes of a list of buckets
 
 
@@ -41,12 +43,12 @@ class Use:
     version: str | None
 
 
-async def find_use(tools: Tools, key_id: str) -> Use | None:
+async def find_use(tools: Tools, looked_at: LookedAt, key_id: str) -> Use | None:
     """Return an object, or an upload in progress, that hangs on the CMK with this canonical id; None if none does.
 
     Ends at the first. Raises what `all_uses` does.
     """
-    async with aclosing(all_uses(tools)) as uses:
+    async with aclosing(all_uses(tools, looked_at)) as uses:
         async for use in uses:
             if use.key_id == key_id and use.thing in {Thing.OBJECT, Thing.UPLOAD}:
                 return use
@@ -61,14 +63,14 @@ class Count:
     count: int = 1
 
 
-async def count_uses(tools: Tools, key_id: str, version: str) -> dict[Thing, Count]:
+async def count_uses(tools: Tools, looked_at: LookedAt, key_id: str, version: str) -> dict[Thing, Count]:
     """Count what a version of a CMK wraps; a use whose version is not shown counts. Raises what `all_uses` does.
 
     An object under a bucket key counts by the wrap that it carries itself, whatever newer wrap of its bucket key the
     state bucket has: that bucket may be lost.
     """
     found: dict[Thing, Count] = {}
-    async with aclosing(all_uses(tools)) as uses:
+    async with aclosing(all_uses(tools, looked_at)) as uses:
         async for use in uses:
             if use.key_id != key_id or use.version not in {version, None}:
                 continue
@@ -79,13 +81,13 @@ async def count_uses(tools: Tools, key_id: str, version: str) -> dict[Thing, Cou
     return found
 
 
-async def all_uses(tools: Tools) -> AsyncGenerator[Use]:
+async def all_uses(tools: Tools, looked_at: LookedAt) -> AsyncGenerator[Use]:
     """Yield what needs CMKs: what the state bucket holds, then the objects of every bucket that can be listed.
 
     Of objects it is all versions, in the buckets that the proxy's own access key can list, one request each.
     Raises the storage's refusals, and `StateRejected` for state that cannot be read.
     """
-    for kept in (_state_key(tools), _bucket_keys(tools), _uploads(tools), _objects(tools)):
+    for kept in (_state_key(tools), _bucket_keys(tools), _uploads(tools), _objects(tools, looked_at)):
         async with aclosing(kept) as uses:
             async for use in uses:
                 yield use
@@ -131,26 +133,29 @@ def _use(tools: Tools, thing: Thing, ref: ObjectRef, wrapped: WrappedKey) -> Use
 # ---- objects ----
 
 
-async def _objects(tools: Tools) -> AsyncGenerator[Use]:
+async def _objects(tools: Tools, looked_at: LookedAt) -> AsyncGenerator[Use]:
+    count = 0
     async with aclosing(_all_buckets(tools.services)) as buckets:
         async for bucket in buckets:
-            if bucket != tools.services.state_settings.bucket:
-                async with aclosing(_objects_in(tools, bucket)) as uses:
-                    async for use in uses:
+            if bucket == tools.services.state_settings.bucket:
+                continue
+            async with aclosing(_some_at_once(tools, bucket)) as batches:
+                async for some in batches:
+                    for use in await _sealed_of(tools, bucket, some):
                         yield use
+                    count += len(some)
+                    looked_at(count)
 
 
-async def _objects_in(tools: Tools, bucket: str) -> AsyncGenerator[Use]:
+async def _some_at_once(tools: Tools, bucket: str) -> AsyncGenerator[list[Listed]]:
     waiting: list[Listed] = []
     async with aclosing(list_versions(tools.services, Scope(bucket=bucket))) as listing:
         async for listed in listing:
             waiting.append(listed)
             if len(waiting) == _AT_ONCE:
-                for use in await _sealed_of(tools, bucket, waiting):
-                    yield use
-                waiting.clear()
-    for use in await _sealed_of(tools, bucket, waiting):
-        yield use
+                yield waiting
+                waiting = []
+    yield waiting
 
 
 async def _sealed_of(tools: Tools, bucket: str, listed: list[Listed]) -> list[Use]:

@@ -11,10 +11,11 @@ import typer
 from sseproxy.bootstrap import StartFailed, run_with_tools
 from sseproxy.bootstrap.keys import run_with_keys
 from sseproxy.bulk.context import Tools
-from sseproxy.bulk.usage import Count, Thing, count_uses, find_use
+from sseproxy.bulk.usage import Count, LookedAt, Thing, count_uses, find_use
 from sseproxy.cli.failures import describe, foreseeable_failures
 from sseproxy.cli.keys_options import Json, KeyId, change_key
 from sseproxy.cli.keys_showing import printable
+from sseproxy.cli.objects_progress import progress_bar
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 from sseproxy.errors import InvalidRequest, KeyServiceError, StateRejected, UpstreamError
 from sseproxy.kms.details import KeyDetails
@@ -126,10 +127,11 @@ def _replaced(key: KeyDetails, version: int) -> datetime:
     return min(one.created for one in key.versions if one.version > version)
 
 
-def _looked(place: Settings | Path, look: Callable[[Tools], Awaitable[T]], what: str, insisting: str) -> T:
+def _looked(place: Settings | Path, look: Callable[[Tools, LookedAt], Awaitable[T]], what: str, insisting: str) -> T:
     """Look at the store. Raises `InvalidRequest` where that cannot be done."""
     try:
-        return run_with_tools(place, look)
+        with progress_bar("objects looked at") as bar:
+            return run_with_tools(place, lambda tools: look(tools, bar.looked_at))
     except (UpstreamError, KeyServiceError, StateRejected, StartFailed) as error:
         raise InvalidRequest(f"It cannot be said whether {what} is in use ({describe(error)}). " + insisting) from error
 

@@ -21,6 +21,10 @@ class Bar:
         problems = f"[red]{tally.problems:,} problems" if tally.problems else ""
         self._progress.update(self._task, completed=tally.objects, size=human_size(tally.size), problems=problems)
 
+    def looked_at(self, count: int) -> None:
+        """Show how many were looked at, where nobody knows of how many."""
+        self._progress.update(self._task, completed=count)
+
     def listed(self, count: int, *, all_of_them: bool) -> None:
         """Show how many there are; while they are being listed, at least."""
         if all_of_them:

@@ -1,5 +1,11 @@
 """Buckets that keep versions: which versions the tools look at, and what is in the way of deleting a CMK."""
 
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
@@ -80,6 +86,37 @@ def test_a_cmk_that_only_an_old_version_is_under_is_not_deleted(place: Place) ->
 
     assert (refused.exit_code, done.exit_code) == (1, 0)
     assert f"is in use: {place.bucket}/k (version {old}) is under it, and perhaps more." in refused.output
+
+
+def test_a_terminal_shows_how_many_versions_were_looked_at_for_a_cmk(place: Place) -> None:
+    key_id = create_key(place.proxy.data, alias=f"alias/{place.bucket}")
+    place.past.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(40):
+        place.through.put_object(Bucket=place.bucket, Key="k", Body=b"x")
+    versions = sum(
+        len(page.get("Versions", []))
+        for bucket in place.through.list_buckets()["Buckets"]
+        for page in place.past.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"])
+    )
+    terminal, slave = os.openpty()
+    environment = place.tool.environment() | {"TERM": "xterm"}
+    command = [sys.executable, "-m", "sseproxy", "keys", "schedule-deletion", key_id, *place.tool.place]
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=slave, env=environment) as process:
+        os.close(slave)
+        shown = b"".join(_read(terminal)).decode()
+    os.close(terminal)
+
+    assert process.returncode == 0
+    assert versions >= 40
+    assert re.search(rf"objects looked at [ ━]+ {versions} ", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)), shown
+
+
+def _read(terminal: int) -> Iterator[bytes]:
+    """Yield what comes out of a terminal until its other side is closed."""
+    with suppress(OSError):
+        while data := os.read(terminal, 4096):
+            yield data
 
 
 def test_on_oss_too_a_deleted_object_keeps_its_cmk(oss_place: Place) -> None:
