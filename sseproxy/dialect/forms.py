@@ -23,7 +23,7 @@ _PLAIN = frozenset({
 })  # fmt: skip
 _OWN = (  # behind the dialect's prefix; a dash at the end: whatever begins so
     "acl", "checksum-", "forbid-overwrite", "grant-", "meta-", "object-acl", "object-lock-", "sdk-checksum-algorithm",
-    "server-side-", "storage-class", "tagging", "website-redirect-location",
+    "server-side-", "storage-class", "tagging", "traffic-limit", "website-redirect-location",
 )  # fmt: skip
 _CALLBACK = "callback"
 

@@ -35,6 +35,7 @@ from sseproxy.operations.object_attributes import get_object_attributes
 from sseproxy.operations.passthrough import pass_on
 from sseproxy.operations.post_object import post_object
 from sseproxy.operations.put_object import put_object
+from sseproxy.operations.traffic_limit import paced_request, paced_response, traffic_limit
 from sseproxy.operations.update_encryption import update_encryption
 from sseproxy.operations.upload_part import upload_part
 from sseproxy.operations.upload_part_copy import upload_part_copy
@@ -130,7 +131,10 @@ async def _serve(services: Services, request: Request) -> Response:
     check_customer_keys(services, request, operation)
     parse_sse(request.headers, request.query, operation, dialect)  # refuses what is not allowed here
     handler = HANDLERS[operation if request.form is None else Operation.POST_OBJECT]
-    return await handler(services, request)
+    bytes_per_s = traffic_limit(dialect.traffic_limit, request, operation)
+    if bytes_per_s is None:
+        return await handler(services, request)
+    return paced_response(await handler(services, paced_request(request, bytes_per_s)), bytes_per_s)
 
 
 def _as_anybody(services: Services, operation: Operation) -> Services:
