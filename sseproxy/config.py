@@ -25,6 +25,7 @@ from sseproxy.errors import ConfigurationError
 from sseproxy.format import is_available
 from sseproxy.model import Algorithm, Suite
 from sseproxy.settings import EncryptionSettings, Settings
+from sseproxy.settings_lending import from_variables
 
 PREFIX = "SSEPROXY_"
 _SEPARATOR = "__"
@@ -46,7 +47,7 @@ def load_settings(path: Path) -> Settings:
             f"{path}: holds secrets and can be read by every user; chmod o-rw it, or refer to secrets by file or env"
         )
     merged = _merge(document, _environment(problems))
-    resolved = _map_secrets(merged, Settings, "", secrets.resolve)
+    resolved = _map_secrets(_with_lenders(merged, os.environ), Settings, "", secrets.resolve)
     settings = _validate(resolved, problems)
     if settings is not None:
         problems += [*_file_problems(settings), *_dialect_problems(settings)]
@@ -129,6 +130,19 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         merge_tables = isinstance(old, Mapping) and isinstance(value, Mapping) and not _is_reference(value)
         merged[key] = _merge(old, value) if merge_tables and isinstance(old, Mapping) else value
     return merged
+
+
+def _with_lenders(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the document with what the platform's variables say of the lenders of credentials that it names."""
+    lent = {key: _lent(document[key], environ) for key in ("upstream", "remote_kms") if key in document}
+    return {**document, **lent}
+
+
+def _lent(value: object, environ: Mapping[str, str]) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    table = {key: _lent(item, environ) for key, item in value.items()}
+    return {**from_variables(table.get("source", table.get("credentials")), table, environ), **table}
 
 
 # ---- secrets ----

@@ -4,22 +4,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sseproxy.settings_base import Seconds, Secret, Section
+from sseproxy.settings_base import Seconds, Secret, Section, ServiceUrl
+from sseproxy.settings_lending import AlibabaLending, AwsLending, missing_settings
 
 EMBEDDED = "embedded"  # how routes name the KMS of the section `kms`
-
-
-def _service_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-        raise ValueError("this is not the URL of a key service; write for example https://vault.example.com:8200")
-    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("the URL of a key service has scheme, host and port only")
-    return value.rstrip("/")
 
 
 def _path(value: str) -> str:
@@ -28,7 +19,6 @@ def _path(value: str) -> str:
     return value
 
 
-ServiceUrl = Annotated[str, AfterValidator(_service_url)]
 MountPath = Annotated[str, AfterValidator(_path)]
 
 
@@ -91,76 +81,39 @@ class VaultKmsSettings(HttpKeyServiceSettings):
         return self
 
 
-class AwsKmsSettings(HttpKeyServiceSettings):
-    """AWS KMS in one region, or a service that speaks its protocol."""
+class CloudKmsSettings(HttpKeyServiceSettings):
+    """The key service of a cloud in one region."""
 
-    region: str = Field(pattern=r"^[a-z0-9-]+$", description="region of KMS and of the signatures, e.g. eu-central-1")
+    region: str = Field(pattern=r"^[a-z0-9-]+$", description="region of KMS, e.g. eu-central-1 or cn-hangzhou")
     endpoint: ServiceUrl | None = Field(
-        default=None, description="URL of the service; absent: that of AWS in the region"
+        default=None, description="URL of the service, e.g. that of a VPC; absent: the public one of the region"
     )
-    credentials: Literal["static", "web-identity", "container", "instance"] = Field(
-        default="static", description="where the proxy's credentials come from"
-    )
+    credentials: str = Field(default="static", description="where the proxy's credentials come from")
     access_key: Secret | None = Field(default=None, description="`static`: the access key, or a reference to it")
     secret_key: Secret | None = Field(default=None, description="`static`: its secret")
     security_token: Secret | None = Field(default=None, description="`static`: its session token, if it has one")
-    role_arn: str | None = Field(default=None, min_length=1, description="`web-identity`: the role to take on")
-    web_identity_token_file: Path | None = Field(default=None, description="`web-identity`: the file with the token")
-    sts_endpoint: ServiceUrl | None = Field(
-        default=None, description="`web-identity`: URL of STS; absent: that of AWS in the region"
-    )
-    container_url: str | None = Field(
-        default=None, pattern=r"^https?://\S+$", description="`container`: URL of the agent that lends credentials"
-    )
-    container_token_file: Path | None = Field(
-        default=None, description="`container`: file with the token for the agent, if it wants one"
-    )
-    metadata_endpoint: ServiceUrl = Field(
-        default="http://169.254.169.254", description="`instance`: URL of the instance's metadata service"
-    )
 
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:
-        needed: dict[str, dict[str, object]] = {
-            "static": {"access_key": self.access_key, "secret_key": self.secret_key},
-            "web-identity": {
-                "role_arn": self.role_arn,
-                "web_identity_token_file": self.web_identity_token_file,
-            },
-            "container": {"container_url": self.container_url},
-            "instance": {},
-        }
-        missing = [name for name, value in needed[self.credentials].items() if value is None]
-        if missing:
-            raise ValueError(f"the credentials `{self.credentials}` need {' and '.join(missing)}")
+        if missing := missing_settings(self, self.credentials):
+            raise ValueError(f"the credentials `{self.credentials}` need {missing}")
         return self
 
 
-class AlibabaKmsSettings(HttpKeyServiceSettings):
-    """Alibaba Cloud KMS in one region."""
+class AwsKmsSettings(AwsLending, CloudKmsSettings):
+    """AWS KMS in one region, or a service that speaks its protocol."""
 
-    region: str = Field(pattern=r"^[a-z0-9-]+$", description="region of KMS, e.g. cn-hangzhou")
-    endpoint: ServiceUrl | None = Field(
-        default=None, description="URL of KMS, e.g. that of a VPC; absent: the public one of the region"
-    )
-    credentials: Literal["static", "ram-role"] = Field(
+    credentials: Literal["static", "web-identity", "container", "instance"] = Field(
         default="static", description="where the proxy's credentials come from"
     )
-    access_key: Secret | None = Field(default=None, description="`static`: the access key id, or a reference to it")
-    secret_key: Secret | None = Field(default=None, description="`static`: its secret")
-    security_token: Secret | None = Field(default=None, description="`static`: its STS token, if it has one")
-    role_name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9.@_-]+$", description="`ram-role`: the role; absent: the instance's own"
-    )
-    metadata_endpoint: ServiceUrl = Field(
-        default="http://100.100.100.200", description="`ram-role`: URL of the instance's metadata service"
-    )
 
-    @model_validator(mode="after")
-    def _credentials_are_whole(self) -> Self:
-        if self.credentials == "static" and (self.access_key is None or self.secret_key is None):
-            raise ValueError("the credentials `static` need access_key and secret_key")
-        return self
+
+class AlibabaKmsSettings(AlibabaLending, CloudKmsSettings):
+    """Alibaba Cloud KMS in one region."""
+
+    credentials: Literal["static", "ram-role", "rrsa"] = Field(
+        default="static", description="where the proxy's credentials come from"
+    )
 
 
 class Pkcs11KmsSettings(KeyServiceSettings):

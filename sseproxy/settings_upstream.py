@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sseproxy.model import WriteCondition
 from sseproxy.settings_base import Seconds, Secret, Section
-from sseproxy.settings_remote_kms import ServiceUrl
+from sseproxy.settings_lending import AlibabaLending, AwsLending, missing_settings
 
 DialectName = Literal["s3", "oss"]
-CredentialKind = Literal["static", "file", "web-identity", "container", "instance", "ram-role"]
+CredentialKind = Literal["static", "file", "web-identity", "container", "instance", "ram-role", "rrsa"]
 
 
 def _endpoint(value: str) -> str:
@@ -30,8 +30,8 @@ def _endpoint(value: str) -> str:
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
-class UpstreamCredentials(Section):
-    """Where the proxy's credentials at the store come from."""
+class CredentialSource(Section):
+    """Who has the proxy's credentials at the store; the settings of lenders come beside it."""
 
     source: CredentialKind = Field(
         default="static", description="`static`: access_key and secret_key; else who lends them, see below"
@@ -39,35 +39,17 @@ class UpstreamCredentials(Section):
     path: Path | None = Field(default=None, description="`file`: AWS's or Alibaba Cloud's shared format, or JSON")
     profile: str = Field(default="default", min_length=1, description="`file`: the section that counts")
     look_every: Seconds = Field(default=10, description="`file`: how often it is looked whether it is another one")
-    role_arn: str | None = Field(default=None, min_length=1, description="`web-identity`: the role to take on")
-    web_identity_token_file: Path | None = Field(default=None, description="`web-identity`: the file with the token")
-    sts_endpoint: ServiceUrl | None = Field(
-        default=None, description="`web-identity`: URL of STS; absent: that of AWS in the region"
-    )
-    container_url: str | None = Field(
-        default=None, pattern=r"^https?://\S+$", description="`container`: URL of the agent that lends credentials"
-    )
-    container_token_file: Path | None = Field(
-        default=None, description="`container`: file with the token for the agent, if it wants one"
-    )
-    role_name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9.@_-]+$", description="`ram-role`: the role; absent: the instance's own"
-    )
-    metadata_endpoint: ServiceUrl | None = Field(
-        default=None, description="`instance`, `ram-role`: URL of the metadata service; absent: that of the cloud"
-    )
     timeout: Seconds = Field(default=10, description="longest wait for credentials that are lent")
+
+
+class UpstreamCredentials(AlibabaLending, AwsLending, CredentialSource):
+    """Where the proxy's credentials at the store come from."""
 
     @model_validator(mode="after")
     def _source_is_whole(self) -> Self:
-        needed: dict[str, dict[str, object]] = {
-            "file": {"path": self.path},
-            "web-identity": {"role_arn": self.role_arn, "web_identity_token_file": self.web_identity_token_file},
-            "container": {"container_url": self.container_url},
-        }
-        missing = [name for name, value in needed.get(self.source, {}).items() if value is None]
+        missing = "" if self.source == "static" else missing_settings(self, self.source)
         if missing:
-            raise ValueError(f"the source `{self.source}` needs {' and '.join(missing)}")
+            raise ValueError(f"the source `{self.source}` needs {missing}")
         return self
 
 

@@ -7,9 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from sseproxy.bootstrap.adapters import open_kms
 from sseproxy.credentials.http import Http, open_session
 from sseproxy.kms.alibaba import AlibabaKms
-from sseproxy.kms.alibaba_credentials import build_alibaba_credentials
 from sseproxy.kms.aws import AwsKms
-from sseproxy.kms.aws_credentials import build_credentials
+from sseproxy.kms.cloud_credentials import build_alibaba_credentials, build_aws_credentials
 from sseproxy.kms.hsm import Pkcs11Kms
 from sseproxy.kms.resilience import Endurance, ResilientKms
 from sseproxy.kms.routing import RoutedKms, Way
@@ -76,7 +75,7 @@ def _over_http(http: Http, settings: HttpKeyServiceSettings, clock: Clock) -> Km
         case VaultKmsSettings():
             return VaultKms(http, settings, VaultLogin(http, settings, clock))
         case AwsKmsSettings():
-            return AwsKms(http, settings, build_credentials(http, settings, clock), clock)
+            return AwsKms(http, settings, build_aws_credentials(http, settings, clock), clock)
         case AlibabaKmsSettings():
             return AlibabaKms(http, settings, build_alibaba_credentials(http, settings, clock), clock)
         case _:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from sseproxy.errors import KeyServiceUnavailable
+from sseproxy.errors import KeyServiceError, KeyServiceUnavailable
 from sseproxy.ports import Clock
 from sseproxy.single_flight import SingleFlight
 
@@ -80,7 +80,7 @@ class LentCredentials:
     async def _renew(self) -> None:
         try:
             lent = await self._lender.lend()
-        except KeyServiceUnavailable:
+        except KeyServiceError:
             now = self._clock.now()
             if self._held is None or self._held.ends is None or now >= self._held.ends:
                 self._held = None

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,7 @@ from sseproxy.errors import ConfigurationError, KeyServiceBusy, KeyServiceError,
 _TRANSPORT_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError)
 _IDLE_S = 15.0
 _MOST_ANSWER = 256 * 1024  # bytes
+FORM: Mapping[str, str] = MappingProxyType({"Content-Type": "application/x-www-form-urlencoded"})
 _AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 

@@ -11,7 +11,9 @@ async def read_token(path: Path) -> str:
     try:
         text = (await asyncio.to_thread(path.read_text, encoding="utf-8")).strip()
     except (OSError, UnicodeDecodeError) as cause:
-        raise KeyServiceUnavailable(f"The file {path} with the proxy's login cannot be read.") from cause
+        raise KeyServiceUnavailable(
+            f"The file {path} with the proxy's login cannot be read; see that it is there and readable."
+        ) from cause
     if not text:
         raise KeyServiceUnavailable(f"The file {path} with the proxy's login is empty.")
     return text

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from uuid import uuid4
 
 from sseproxy.credentials.held import Credentials, CredentialSource
-from sseproxy.credentials.http import Document, Http
+from sseproxy.credentials.http import FORM, Document, Http
 from sseproxy.errors import (
     KeyAccessRefused,
     KeyDisabled,
@@ -132,7 +132,7 @@ class AlibabaKms:
         answer = await self._http.ask(
             "POST",
             f"{self._url}/",
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            headers=FORM,
             body=self._signed(action, fields, credentials).encode(),
         )
         document = answer.document()

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from sseproxy.credentials.alibaba import ALIBABA_METADATA, RamRole
-from sseproxy.credentials.aws import AWS_METADATA, ContainerAgent, InstanceMetadata, WebIdentity, sts_of
+from sseproxy.credentials.alibaba import ALIBABA_LENDERS, build_alibaba_lender
+from sseproxy.credentials.aws import build_aws_lender
 from sseproxy.credentials.file import FileCredentials
 from sseproxy.credentials.held import Credentials, CredentialSource, Lender, LentCredentials, given
 from sseproxy.credentials.http import Http, open_session
@@ -49,23 +49,14 @@ def build_source(http: Http, settings: UpstreamSettings, clock: Clock) -> Creden
     if wanted.source == "file" and wanted.path is not None:
         return FileCredentials(wanted.path, wanted.profile, clock, period_s=wanted.look_every)
     if wanted.source != "static":
-        return LentCredentials(_lender(http, settings), clock)
+        return LentCredentials(_lender(http, settings, clock), clock)
     if settings.access_key is None or settings.secret_key is None:
         raise ConfigurationError("upstream.access_key and upstream.secret_key are missing.")
     return given(settings.access_key, settings.secret_key, settings.security_token)
 
 
-def _lender(http: Http, settings: UpstreamSettings) -> Lender:
+def _lender(http: Http, settings: UpstreamSettings, clock: Clock) -> Lender:
     wanted = settings.credentials
-    match wanted.source:
-        case "ram-role":
-            return RamRole(http, wanted.metadata_endpoint or ALIBABA_METADATA, wanted.role_name)
-        case "instance":
-            return InstanceMetadata(http, wanted.metadata_endpoint or AWS_METADATA)
-        case "container":
-            return ContainerAgent(http, wanted.container_url or "", wanted.container_token_file)
-        case _:
-            if wanted.web_identity_token_file is None:
-                raise ConfigurationError("upstream.credentials.web_identity_token_file is missing.")
-            endpoint = wanted.sts_endpoint or sts_of(settings.region)
-            return WebIdentity(http, wanted.role_arn or "", wanted.web_identity_token_file, endpoint)
+    if wanted.source in ALIBABA_LENDERS:
+        return build_alibaba_lender(wanted.source, http, wanted, settings.region, clock)
+    return build_aws_lender(wanted.source, http, wanted, settings.region)

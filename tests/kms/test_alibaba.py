@@ -27,7 +27,7 @@ from sseproxy.errors import (
     WrappedKeyRejected,
 )
 from sseproxy.kms.alibaba import AlibabaKms
-from sseproxy.kms.alibaba_credentials import build_alibaba_credentials
+from sseproxy.kms.cloud_credentials import build_alibaba_credentials
 from sseproxy.model import WrapContext, WrappedKey
 from sseproxy.settings_remote_kms import AlibabaKmsSettings
 from tests.kms.remote import calls_of

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from sseproxy.credentials.held import Credentials, CredentialSource, LentCredentials
 from sseproxy.credentials.http import Http
-from sseproxy.errors import KeyServiceUnavailable
-from sseproxy.kms.aws_credentials import build_credentials
+from sseproxy.errors import KeyServiceError, KeyServiceUnavailable
+from sseproxy.kms.cloud_credentials import build_aws_credentials
 from sseproxy.settings_remote_kms import AwsKmsSettings
 from tests.kms.remote import calls_of
 from tests.support.fake_clock import FakeClock
@@ -33,12 +33,12 @@ class Lender:
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.lent = 0
-        self.fails = False
+        self.failure: KeyServiceError | None = None
 
     async def lend(self) -> Credentials:
         await asyncio.sleep(0)
-        if self.fails:
-            raise KeyServiceUnavailable("no")
+        if self.failure is not None:
+            raise self.failure
         self.lent += 1
         return Credentials(access_key=f"AK{self.lent}", secret_key="s", ends=self.clock.now() + timedelta(hours=1))
 
@@ -57,17 +57,18 @@ async def test_they_are_lent_once_for_all_and_anew_five_minutes_before_their_end
     assert (await source.current()).access_key == "AK2"
 
 
-async def test_old_ones_serve_to_their_end_where_no_new_ones_come() -> None:
+@pytest.mark.parametrize("failure", [KeyServiceUnavailable("no"), KeyServiceError("no")])
+async def test_old_ones_serve_to_their_end_where_no_new_ones_come(failure: KeyServiceError) -> None:
     clock = FakeClock()
     lender = Lender(clock)
     source = LentCredentials(lender, clock)
     await source.current()
-    lender.fails = True
+    lender.failure = failure
 
     clock.advance(60 * 60 - 1)
     assert (await source.current()).access_key == "AK1"
     clock.advance(1)
-    with pytest.raises(KeyServiceUnavailable, match="no"):
+    with pytest.raises(KeyServiceError, match="no"):
         await source.current()
 
 
@@ -85,7 +86,7 @@ async def test_refused_ones_are_dropped_unless_others_are_there_already() -> Non
 
 def aws(session: aiohttp.ClientSession, **fields: Any) -> CredentialSource:
     settings = AwsKmsSettings.model_validate({"region": "eu-central-1", **fields})
-    return build_credentials(Http(session, "aws"), settings, FakeClock())
+    return build_aws_credentials(Http(session, "aws"), settings, FakeClock())
 
 
 def shown(credentials: Credentials) -> tuple[str, str, str | None, datetime | None]:
