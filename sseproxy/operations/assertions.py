@@ -71,6 +71,14 @@ def read_assertions(dialect: Dialect, headers: Mapping[str, str], length: int | 
     )
 
 
+def read_document_assertions(headers: Mapping[str, str], length: int | None) -> Assertions:
+    """Return what the headers assert of a document whose other digests are of the object that it makes (Complete).
+
+    Raises `InvalidDigest`.
+    """
+    return Assertions(length=length, content_md5=_read_md5(headers.get("Content-MD5")))
+
+
 def requested_algorithm(dialect: Dialect, request: Request) -> ChecksumAlgorithm | None:
     """Return the algorithm that a request asks the checksum to be computed with (S3 dossier §4.2, §4.3).
 

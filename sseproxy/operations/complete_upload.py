@@ -37,7 +37,6 @@ from sseproxy.model import ChecksumAlgorithm
 from sseproxy.operations.answers import completed_headers, shown_checksum, sse_headers
 from sseproxy.operations.attributes import Opened, glance, look
 from sseproxy.operations.backend import Address, address_of, expect, refusal
-from sseproxy.operations.bodies import collect
 from sseproxy.operations.completion import (
     attributes_of,
     candidates,
@@ -52,6 +51,7 @@ from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.etags import bare_etag, client_etag
 from sseproxy.operations.list_parts import backend_parts, is_kept, present_parts
+from sseproxy.operations.passthrough import digested_document
 from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.store_conditions import on_complete
 from sseproxy.operations.upload_keys import open_for_closing
@@ -95,7 +95,7 @@ async def complete_upload(services: Services, request: Request) -> Response:
 
 async def _listed(services: Services, request: Request) -> Sequence[CompletedPart] | None:
     """Return the parts that the request lists, None where it means whatever has been uploaded."""
-    document = await collect(request.body, services.limits.request_document)
+    document = await digested_document(services, request)
     name, value = services.dialect.complete_all_header or ("", "")
     if name and request.headers.get(name, "").lower() == value:
         if document:

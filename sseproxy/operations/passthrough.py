@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sseproxy.errors import InvalidRequest
 from sseproxy.exchange import Body, Request, Response
-from sseproxy.operations.assertions import Assertions, read_assertions
+from sseproxy.operations.assertions import Assertions, read_assertions, read_document_assertions
 from sseproxy.operations.backend import backend_query, refusal
 from sseproxy.operations.bodies import collect, start
 from sseproxy.operations.body_check import BodyCheck
@@ -63,6 +63,11 @@ async def verified_document(services: Services, request: Request, *, digest_need
     if digest_needed and not assertions.has_digest:
         raise InvalidRequest(_NO_DIGEST)
     return await _verified(services, request, assertions)
+
+
+async def digested_document(services: Services, request: Request) -> bytes:
+    """Read a request document whole and check it against its Content-MD5 alone (`read_document_assertions`)."""
+    return await _verified(services, request, read_document_assertions(request.headers, request.content_length))
 
 
 async def _verified(services: Services, request: Request, assertions: Assertions) -> bytes:
