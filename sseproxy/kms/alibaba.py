@@ -10,7 +10,7 @@ from types import MappingProxyType
 from uuid import uuid4
 
 from sseproxy.credentials.held import Credentials, CredentialSource
-from sseproxy.credentials.http import FORM, Document, Http
+from sseproxy.credentials.http import FORM, Document, Http, HttpAnswer
 from sseproxy.errors import (
     KeyAccessRefused,
     KeyDisabled,
@@ -24,13 +24,13 @@ from sseproxy.errors import (
     KeyStateRefused,
     WrappedKeyRejected,
 )
-from sseproxy.model import KeyDescription, WrapContext, WrappedKey
+from sseproxy.kms.cloud import CloudKms, not_found
+from sseproxy.model import WrapContext, WrappedKey
 from sseproxy.ports import Clock
 from sseproxy.settings_remote_kms import AlibabaKmsSettings
 from sseproxy.signing.alibaba_rpc import rpc_query, sign_rpc
 
 _VERSION = "2016-01-20"
-_ANY_KEY = "alias/acs/oss"  # is asked for where only an answer matters
 
 # By the beginning of the error's code; the first that fits counts.
 _MEANINGS: Mapping[str, type[KeyServiceError]] = MappingProxyType(
@@ -61,8 +61,11 @@ _NOT_OPENED = ("InvalidCiphertext", "InvalidParameter", "InvalidEncryptionContex
 _LOGIN = ("InvalidAccessKeyId", "InvalidSecurityToken", "IncompleteSignature", "SignatureDoesNotMatch")
 
 
-class AlibabaKms:
+class AlibabaKms(CloudKms):
     """The `Kms` port on Alibaba Cloud KMS. `nonce` gives every call a name of its own."""
+
+    canonical_id = "KeyId"
+    any_key = "alias/acs/oss"
 
     def __init__(
         self,
@@ -73,23 +76,15 @@ class AlibabaKms:
         *,
         nonce: Callable[[], object] = uuid4,
     ) -> None:
-        self._http = http
-        self._url = settings.endpoint or f"https://kms.{settings.region}.aliyuncs.com"
-        self._credentials = credentials
-        self._clock = clock
+        url = settings.endpoint or f"https://kms.{settings.region}.aliyuncs.com"
+        super().__init__(http, url, credentials, clock)
         self._nonce = nonce
-
-    def __repr__(self) -> str:
-        return f"AlibabaKms({self._http.service!r})"
 
     async def generate(self, key_id: str, context: WrapContext, *, length: int = 32) -> tuple[bytes, WrappedKey]:
         """Let KMS draw a fresh data key and return it with its wrapped form."""
         fields = {"KeyId": key_id, "NumberOfBytes": str(length), "EncryptionContext": _context(context)}
         answer = await self._asked("GenerateDataKey", key_id, fields)
-        key = answer.blob("Plaintext")
-        if len(key) != length:
-            raise KeyServiceError(f"{self._http.service} drew a key of another length than asked for.")
-        return key, _wrapped(answer)
+        return self._drawn(answer, length), _wrapped(answer)
 
     async def wrap(self, key_id: str, key: bytes, context: WrapContext) -> WrappedKey:
         """Wrap a data key that exists."""
@@ -105,43 +100,15 @@ class AlibabaKms:
             raise WrappedKeyRejected("The wrapped key belongs to another master key than the envelope says.")
         return answer.blob("Plaintext")
 
-    async def describe(self, key_id: str) -> KeyDescription:
-        """Resolve an id, ARN or alias; raises `KeyNotFound`. KMS does not number a CMK's versions: they are 0."""
-        metadata = (await self._asked("DescribeKey", key_id, {"KeyId": key_id})).inner("KeyMetadata")
-        return KeyDescription(
-            key_id=metadata.text("KeyId"),
-            state=metadata.text("KeyState"),
-            origin="external" if metadata.optional_text("Origin") == "EXTERNAL" else "generated",
-            current_version=0,
-        )
+    async def _send(self, operation: str, fields: Mapping[str, object], credentials: Credentials) -> HttpAnswer:
+        form = self._signed(operation, {name: str(value) for name, value in fields.items()}, credentials)
+        return await self._http.ask("POST", f"{self._url}/", headers=FORM, body=form.encode())
 
-    def version_of(self, wrapped: WrappedKey) -> str | None:
-        """Return None: what KMS gives does not show its version."""
+    def _code(self, answer: HttpAnswer) -> str:
+        return answer.document().optional_text("Code")
 
-    async def healthy(self) -> None:
-        """Return if KMS answers and takes the proxy's signature, whatever it says of a key."""
-        try:
-            await self.describe(_ANY_KEY)
-        except (KeyNotFound, KeyAccessRefused):
-            return
-
-    async def _asked(self, action: str, key_id: str, fields: Mapping[str, str]) -> Document:
-        if not key_id:
-            raise _not_found(key_id)
-        credentials = await self._credentials.current()
-        answer = await self._http.ask(
-            "POST",
-            f"{self._url}/",
-            headers=FORM,
-            body=self._signed(action, fields, credentials).encode(),
-        )
-        document = answer.document()
-        if answer.status == 200:
-            return document
-        code = document.optional_text("Code")
-        if code.startswith(_LOGIN):
-            self._credentials.drop(credentials)
-        raise self._refusal(action, answer.status, code, key_id)
+    def _is_about_login(self, code: str) -> bool:
+        return code.startswith(_LOGIN)
 
     def _signed(self, action: str, fields: Mapping[str, str], credentials: Credentials) -> str:
         """Return a call's parameters as a form, its signature among them."""
@@ -160,16 +127,16 @@ class AlibabaKms:
             parameters["SecurityToken"] = credentials.token
         return rpc_query({**parameters, "Signature": sign_rpc("POST", parameters, credentials.secret_key)})
 
-    def _refusal(self, action: str, status: int, code: str, key_id: str) -> KeyServiceError:
-        if action == "Decrypt" and code.startswith(_NOT_OPENED):
+    def _refusal(self, operation: str, code: str, answer: HttpAnswer, key_id: str) -> KeyServiceError:
+        if operation == "Decrypt" and code.startswith(_NOT_OPENED):
             return WrappedKeyRejected()
         meaning = next((found for start, found in _MEANINGS.items() if code.startswith(start)), None)
         if meaning is KeyNotFound:
-            return _not_found(key_id)
+            return not_found(key_id)
         if meaning is KeyServiceUnavailable:
-            return KeyServiceUnavailable(f"{self._http.service} answered {status} {code}.")
+            return KeyServiceUnavailable(f"{self._http.service} answered {answer.status} {code}.")
         if meaning is None:
-            return KeyServiceError(f"{self._http.service} refused the request ({status} {code}).")
+            return KeyServiceError(f"{self._http.service} refused the request ({answer.status} {code}).")
         return meaning()
 
 
@@ -189,7 +156,3 @@ def _text_of(wrapped: WrappedKey) -> str:
         return wrapped.blob.decode("ascii")
     except UnicodeDecodeError as cause:
         raise WrappedKeyRejected from cause
-
-
-def _not_found(key_id: str) -> KeyNotFound:
-    return KeyNotFound(f"The key {key_id} does not exist.")
