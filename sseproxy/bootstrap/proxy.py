@@ -1,30 +1,18 @@
 """The proxy as a whole: settings to a running data port and admin port."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from sseproxy.bootstrap.adapters import (
-    Adapters,
-    SystemClock,
-    build_auditor,
-    build_keks,
-    build_state,
-    open_entry_cache,
-    open_upstreams,
-    other_keys,
-    unreachable,
-)
+from sseproxy.bootstrap.adapters import Adapters, build_auditor, build_keks, other_keys, unreachable
 from sseproxy.bootstrap.certificates import reloading, tls_context
 from sseproxy.bootstrap.client_keys import load_client_keys
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.key_care import build_grants, maintained
-from sseproxy.bootstrap.key_services import open_key_services
 from sseproxy.bootstrap.listening import listening
+from sseproxy.bootstrap.opening import open_adapters
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.dialect import DIALECTS, configured_dialect
 from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnavailable, UpstreamUnavailable
@@ -68,28 +56,16 @@ async def running_proxy(
     `dialects`: those that are served, by default only the store's. `admin`: where this process reports, by default on
     the admin port. Raises `StartFailed`, `ConfigurationError` or `StateRejected` where it cannot start.
     """
-    clock = SystemClock()
     tls = tls_context(settings.listen)
     async with AsyncExitStack() as stack:
-        kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer))
-        upstreams = await open_upstreams(
-            stack, settings, dialects or {settings.upstream.dialect}, clock, telemetry.observer
+        adapters = await open_adapters(
+            stack, settings, telemetry, dialects=dialects or {settings.upstream.dialect}, see_to=_open_state
         )
-        state = build_state(settings, upstreams, kms)
-        await _open_state(state, settings)
-        readiness = Readiness({"storage": lambda: state.ensure_bucket(create=False), "keys": kms.healthy}, clock)
+        state, kms = adapters.state, adapters.kms
+        looks = {"storage": lambda: state.ensure_bucket(create=False), "keys": kms.healthy}
+        readiness = Readiness(looks, adapters.clock)
         reports = ProcessReports(readiness, telemetry.metrics.render)
         admin_url = await stack.enter_async_context((admin or _admin_port(settings))(reports))
-        pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
-        adapters = Adapters(
-            upstreams=upstreams,
-            state=state,
-            kms=kms,
-            entries=await open_entry_cache(stack, settings),
-            clock=clock,
-            telemetry=telemetry,
-            pool=pool,
-        )
         services = build_services(settings, adapters)
         data = create_server(_backing(settings, adapters, services))
         data_url = await stack.enter_async_context(

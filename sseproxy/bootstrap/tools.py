@@ -1,8 +1,6 @@
 """What bulk tools run with: the operations' services without a server, from a configuration or a dev directory."""
 
-import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -10,20 +8,12 @@ from typing import TypeVar
 
 import uvloop
 
-from sseproxy.bootstrap.adapters import (
-    Adapters,
-    SystemClock,
-    build_keks,
-    build_state,
-    open_entry_cache,
-    open_upstreams,
-    other_keys,
-    unreachable,
-)
+from sseproxy.bootstrap.adapters import SystemClock, build_keks, other_keys, unreachable
 from sseproxy.bootstrap.dev import DevOptions, dev_settings
 from sseproxy.bootstrap.dev_store import reaching_store
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.key_services import open_key_services
+from sseproxy.bootstrap.opening import open_adapters
 from sseproxy.bootstrap.proxy import build_services
 from sseproxy.bootstrap.telemetry import build_telemetry
 from sseproxy.bulk.context import Tools
@@ -101,30 +91,15 @@ async def _settings_of(place: Place) -> AsyncGenerator[Settings, None]:
 @asynccontextmanager
 async def _open_tools(settings: Settings) -> AsyncGenerator[Tools, None]:
     _check_database(settings)
-    clock = SystemClock()
-    telemetry = build_telemetry(_QUIET)
     name = settings.upstream.dialect
     async with AsyncExitStack() as stack:
-        kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer))
-        upstreams = await open_upstreams(stack, settings, {name}, clock, telemetry.observer)
-        state = build_state(settings, upstreams, kms)
-        await _check_state(state, settings)
-        pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest"))
-        adapters = Adapters(
-            upstreams=upstreams,
-            state=state,
-            kms=kms,
-            entries=await open_entry_cache(stack, settings),
-            clock=clock,
-            telemetry=telemetry,
-            pool=pool,
-        )
+        adapters = await open_adapters(stack, settings, build_telemetry(_QUIET), dialects={name}, see_to=_check_state)
         services = build_services(settings, adapters)[name]
         yield Tools(
             services=services,
-            key_version=partial(_key_version, kms),
-            wrap_version=kms.version_of,
-            describe_key=kms.describe,
+            key_version=partial(_key_version, adapters.kms),
+            wrap_version=adapters.kms.version_of,
+            describe_key=adapters.kms.describe,
         )
 
 

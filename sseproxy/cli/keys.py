@@ -13,7 +13,7 @@ from sseproxy.cli.examples import example
 from sseproxy.cli.keys_backup import backup, change_root_key, restore
 from sseproxy.cli.keys_deletion import delete_version, schedule_deletion
 from sseproxy.cli.keys_import import delete_material, import_material, import_parameters
-from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, uses_in
+from sseproxy.cli.keys_options import Json, KeyId, Principal, alias_in, change_key, change_known_key, uses_in
 from sseproxy.cli.keys_reading import describe, list_keys
 from sseproxy.cli.keys_rewrap import rewrap, rewrap_after_rotation
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
@@ -73,22 +73,13 @@ def alias(
 ) -> None:
     """Let an alias name a CMK, whatever it named before."""
     checked = alias_in(name)
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.set_alias(checked, key_id)
-        return checked
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, checked, lambda kms: kms.set_alias(checked, key_id), as_json=as_json)
 
 
 @app.command(epilog=example("keys rotate alias/photos --config FILE"))
 def rotate(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
     """Give a CMK a new version now: new keys and the bucket keys are wrapped by it, older versions still open."""
-
-    async def change(kms: EmbeddedKms) -> str:
-        return (await kms.rotate(key_id)).key_id
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.rotate(key_id), as_json=as_json)
     rewrap_after_rotation(place_of(config, data), key_id)
 
 
@@ -106,34 +97,19 @@ def rotation(
     if (every is None) != off:
         raise typer.BadParameter("give either --every DAYS or --off")
     period = None if every is None else timedelta(days=every)
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.set_rotation_period(key_id, period)
-        return key_id
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.set_rotation_period(key_id, period), as_json=as_json)
 
 
 @app.command(epilog=example("keys enable alias/photos --config FILE"))
 def enable(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
     """Let a disabled CMK be used again."""
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.enable(key_id)
-        return key_id
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.enable(key_id), as_json=as_json)
 
 
 @app.command(epilog=example("keys disable alias/photos --config FILE"))
 def disable(key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False) -> None:
     """Let a CMK neither wrap nor unwrap; running proxies follow within cache.unwrapped_key_lifetime."""
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.disable(key_id)
-        return key_id
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.disable(key_id), as_json=as_json)
 
 
 @app.command(
@@ -143,12 +119,7 @@ def cancel_deletion(
     key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False
 ) -> None:
     """Take a scheduled deletion back. The CMK is disabled then."""
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.cancel_deletion(key_id)
-        return key_id
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.cancel_deletion(key_id), as_json=as_json)
 
 
 @app.command(epilog=example("keys grant alias/photos --principal ACCESS_KEY --for encrypt,decrypt --config FILE"))
@@ -163,12 +134,7 @@ def grant(
 ) -> None:
     """Let a client use a CMK. Counts where the configuration says clients.require_grants = true."""
     wanted = uses_in(uses)
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.grant(key_id, principal, wanted)
-        return key_id
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.grant(key_id, principal, wanted), as_json=as_json)
 
 
 @app.command(epilog=example("keys revoke alias/photos --principal ACCESS_KEY --config FILE"))
@@ -183,12 +149,7 @@ def revoke(
 ) -> None:
     """Take grants of a client back; without --for all of them."""
     wanted = uses_in(uses)
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.revoke(key_id, principal, wanted)
-        return key_id
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.revoke(key_id, principal, wanted), as_json=as_json)
 
 
 app.command("list", epilog=example("keys list --config FILE --json"))(list_keys)

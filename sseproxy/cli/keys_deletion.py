@@ -13,13 +13,12 @@ from sseproxy.bootstrap.keys import run_with_keys
 from sseproxy.bulk.context import Tools
 from sseproxy.bulk.usage import Count, LookedAt, Thing, count_uses, find_use
 from sseproxy.cli.failures import describe, foreseeable_failures
-from sseproxy.cli.keys_options import Json, KeyId, change_key
+from sseproxy.cli.keys_options import Json, KeyId, change_known_key
 from sseproxy.cli.keys_showing import printable
 from sseproxy.cli.objects_progress import progress_bar
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 from sseproxy.errors import InvalidRequest, KeyServiceError, StateRejected, UpstreamError
 from sseproxy.kms.details import KeyDetails
-from sseproxy.kms.embedded import EmbeddedKms
 from sseproxy.model import ObjectRef
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.settings import Settings
@@ -51,15 +50,10 @@ def schedule_deletion(
 
     Looks at all objects and uploads in progress first, and refuses where one is under this CMK.
     """
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.schedule_deletion(key_id, days=days)
-        return key_id
-
     if not even_if_in_use:
         with foreseeable_failures():
             _check_unused(place_of(config, data), key_id)
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.schedule_deletion(key_id, days=days), as_json=as_json)
 
 
 def delete_version(
@@ -76,15 +70,10 @@ def delete_version(
     Counts first what is wrapped by it: objects, uploads in progress, bucket keys, the key of the state bucket. Refuses
     where there is something, and for a day after the version was replaced, while writes may be on their way.
     """
-
-    async def change(kms: EmbeddedKms) -> str:
-        await kms.delete_version(key_id, version)
-        return key_id
-
     if not even_if_in_use:
         with foreseeable_failures():
             _check_version_unused(place_of(config, data), key_id, version)
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.delete_version(key_id, version), as_json=as_json)
 
 
 def _check_unused(place: Settings | Path, key_id: str) -> None:

@@ -2,7 +2,6 @@
 
 import binascii
 from base64 import b64decode, b64encode
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from sseproxy.bootstrap.keys import run_with_keys
 from sseproxy.cli.failures import foreseeable_failures
-from sseproxy.cli.keys_options import Json, KeyId, change_key, moment_in
+from sseproxy.cli.keys_options import Json, KeyId, change_known_key, moment_in
 from sseproxy.cli.keys_showing import show_json
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
 from sseproxy.kms.embedded import EmbeddedKms
@@ -73,24 +72,16 @@ def import_material(
 ) -> None:
     """Import material that was wrapped under the public key of import-parameters."""
     until = None if expires is None else moment_in(expires)
-
-    async def change(kms: EmbeddedKms, *, wanted: Import) -> str:
-        return (await kms.import_material(wanted)).key_id
-
     with foreseeable_failures():
         wanted = Import(key_id=key_id, token=_token_in(token), wrapped=_wrapped_in(material), expires=until)
-    change_key(config, data, partial(change, wanted=wanted), as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.import_material(wanted), as_json=as_json)
 
 
 def delete_material(
     key_id: KeyId, *, config: ConfigPlace = None, data: DataPlace = None, as_json: Json = False
 ) -> None:
     """Delete imported material. The same material can be imported again; until then nothing under the CMK opens."""
-
-    async def change(kms: EmbeddedKms) -> str:
-        return (await kms.delete_material(key_id)).key_id
-
-    change_key(config, data, change, as_json=as_json)
+    change_known_key(config, data, key_id, lambda kms: kms.delete_material(key_id), as_json=as_json)
 
 
 def _show(parameters: ImportParameters, spec: WrappingKeySpec, *, as_json: bool) -> None:

@@ -46,6 +46,23 @@ def moment_in(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def change_known_key(
+    config: Path | None,
+    data: Path | None,
+    key_id: str,
+    change: Callable[[EmbeddedKms], Awaitable[object]],
+    *,
+    as_json: bool,
+) -> None:
+    """Do something with a CMK that the command names and show how it stands then."""
+
+    async def work(kms: EmbeddedKms) -> str:
+        await change(kms)
+        return key_id
+
+    change_key(config, data, work, as_json=as_json)
+
+
 def change_key(
     config: Path | None,
     data: Path | None,

@@ -47,10 +47,8 @@ def inventory(
 
     Exit codes: 0 done, 1 something has an envelope that cannot be read, 2 wrong arguments or configuration.
     """
-    with foreseeable_failures():
-        place = place_of(config, data)
     options = Options(
-        place=place,
+        place=place_of(config, data),
         bucket=bucket,
         prefix=prefix,
         concurrency=concurrency,

@@ -1,7 +1,6 @@
 """`sseproxy objects migrate`: seal what is plain, in place."""
 
 from sseproxy.bulk.migration import Migration
-from sseproxy.cli.failures import foreseeable_failures
 from sseproxy.cli.objects_options import (
     Bucket,
     Concurrency,
@@ -37,10 +36,8 @@ def migrate(
 
     Exit codes: 0 nothing plain is left, 1 there were problems, 2 wrong arguments or configuration.
     """
-    with foreseeable_failures():
-        place = place_of(config, data)
     options = Options(
-        place=place,
+        place=place_of(config, data),
         bucket=bucket,
         prefix=prefix,
         concurrency=concurrency,

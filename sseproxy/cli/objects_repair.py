@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from sseproxy.bulk.repairing import Repair, RepairWishes
-from sseproxy.cli.failures import foreseeable_failures
 from sseproxy.cli.objects_options import (
     Bucket,
     Concurrency,
@@ -55,10 +54,8 @@ def repair(
         raise typer.BadParameter("--from-key is about one object: name it with --key")
     if key is not None and prefix:
         raise typer.BadParameter("--key names one object, --prefix many: give one of the two")
-    with foreseeable_failures():
-        place = place_of(config, data)
     options = Options(
-        place=place,
+        place=place_of(config, data),
         bucket=bucket,
         prefix=key or prefix,
         concurrency=concurrency,

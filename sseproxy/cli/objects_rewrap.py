@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from sseproxy.bulk.rewrapping import Rewrapping, RewrapWishes
-from sseproxy.cli.failures import foreseeable_failures
 from sseproxy.cli.objects_options import (
     Bucket,
     Concurrency,
@@ -62,10 +61,8 @@ def rewrap(
     """
     if aes256_too and to_key is None:
         raise typer.BadParameter("--aes256-too says more about --to-key: give that as well")
-    with foreseeable_failures():
-        place = place_of(config, data)
     options = Options(
-        place=place,
+        place=place_of(config, data),
         bucket=bucket,
         prefix=prefix,
         concurrency=concurrency,

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from sseproxy.bulk.sweeping import Sweep, SweepWishes
-from sseproxy.cli.failures import foreseeable_failures
 from sseproxy.cli.objects_options import Concurrency, DryRun, Json, Options, ReportFile, Resume
 from sseproxy.cli.objects_run import finish_job, run_job
 from sseproxy.cli.places import ConfigPlace, DataPlace, place_of
@@ -38,10 +37,8 @@ def sweep(
 
     Exit codes: 0 done, 1 there were problems, 2 wrong arguments or configuration.
     """
-    with foreseeable_failures():
-        place = place_of(config, data)
     options = Options(
-        place=place,
+        place=place_of(config, data),
         bucket=bucket,
         prefix="",
         concurrency=concurrency,

@@ -1,7 +1,6 @@
 """`sseproxy objects verify`: read everything, check every tag."""
 
 from sseproxy.bulk.verification import Verification
-from sseproxy.cli.failures import foreseeable_failures
 from sseproxy.cli.objects_options import (
     AllVersions,
     Bucket,
@@ -33,10 +32,8 @@ def verify(
     Exit codes: 0 everything is as it was sealed, 1 something was tampered with or cannot be read, 2 wrong arguments or
     configuration.
     """
-    with foreseeable_failures():
-        place = place_of(config, data)
     options = Options(
-        place=place,
+        place=place_of(config, data),
         bucket=bucket,
         prefix=prefix,
         concurrency=concurrency,
