@@ -175,6 +175,7 @@ class PartsPage:
     checksum_algorithm: ChecksumAlgorithm | None = None
     checksum_type: ChecksumType | None = None
 
+    client_encryption: Mapping[str, str] = field(default_factory=dict)  # as `policy.client_encryption` names it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPart:

@@ -25,6 +25,14 @@ _MANNER = Manner(
     with_encoding_type=True,
     details_first=False,
     renamed_details={"AWSAccessKeyId": "OSSAccessKeyId"},
+    client_encryption={  # OSS dossier §6.2
+        "key": "ClientEncryptionKey",
+        "start": "ClientEncryptionStart",
+        "cek-alg": "ClientEncryptionCekAlg",
+        "wrap-alg": "ClientEncryptionWrapAlg",
+        "data-size": "ClientEncryptionDataSize",
+        "part-size": "ClientEncryptionPartSize",
+    },
 )
 _SM4 = "SM4"
 _APPLY = "ApplyServerSideEncryptionByDefault"

@@ -24,6 +24,7 @@ _MANNER = Manner(
     with_encoding_type=False,
     details_first=True,
     renamed_details={},
+    client_encryption={},
 )
 _APPLY = "ApplyServerSideEncryptionByDefault"
 _WORDS = {"AES256": Algorithm.AES256, "aws:kms": Algorithm.KMS}

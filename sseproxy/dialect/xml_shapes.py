@@ -45,6 +45,7 @@ class Manner:
     with_encoding_type: bool  # tells EncodingType and encodes keys where asked to
     details_first: bool  # whether an error's own elements stand before RequestId and HostId
     renamed_details: Mapping[str, str]  # error elements that are called otherwise here
+    client_encryption: Mapping[str, str]  # in lists of parts: the elements that tell of the client's own encryption
 
     def etag(self, etag: str) -> str:
         """Return an ETag as documents show it: quoted, in the dialect's case."""
@@ -207,6 +208,11 @@ def render_parts(manner: Manner, page: PartsPage) -> bytes:
     if manner.with_checksums and page.checksum_algorithm is not None:
         head.append(element("ChecksumAlgorithm", page.checksum_algorithm.value))
         head.append(optional("ChecksumType", page.checksum_type.value if page.checksum_type else None))
+    head += [
+        element(tag, page.client_encryption[name])
+        for name, tag in manner.client_encryption.items()
+        if name in page.client_encryption
+    ]
     return document_of("ListPartsResult", manner.namespace, [*head, *(_part(manner, part) for part in page.parts)])
 
 

@@ -48,6 +48,7 @@ from sseproxy.operations.object_body import earlier_block
 from sseproxy.operations.plan import add_envelope, largest_plaintext
 from sseproxy.operations.sealing import MOST_HELD, entry_of, seal_segment
 from sseproxy.operations.storing import content_md5
+from sseproxy.policy.client_encryption import check_object, said_in
 from sseproxy.policy.forwarding import to_backend, to_client
 from sseproxy.ports import UpstreamRequest
 from sseproxy.stage import Buffer
@@ -108,6 +109,7 @@ async def append_object(services: Services, request: Request) -> Response:
     PutObject raises.
     """
     position = _position(request)
+    check_object(said_in(request.headers, services.dialect))
     address = address_of(request)
     present = await settled(services, lambda: _present(services, address))
     _check_position(services, position, 0 if present is None else present[1].plaintext_size)

@@ -57,6 +57,7 @@ from sseproxy.operations.store_conditions import on_complete
 from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.uploads import Upload, forget_upload, kept_key, load_attempts, load_upload, upload_query
 from sseproxy.operations.write_conditions import write_conditions
+from sseproxy.policy.client_encryption import check_completion, said_in
 from sseproxy.ports import UpstreamRequest
 from sseproxy.wire.digests import parse_checksum
 
@@ -128,6 +129,9 @@ async def _complete(
     chosen = await _choose(services, address, upload, listed, records)
     check_sizes(chosen, services.dialect.limits.smallest_part)
     check_listed_checksums(upload, listed, chosen)
+    if upload.client_encryption is not None:
+        sizes = [(record.number, record.plaintext_size) for record in chosen]
+        check_completion(said_in(request.headers, services.dialect), upload.client_encryption, sizes)
     attributes = attributes_of(upload, chosen)
     _check_asserted(services, request, upload, attributes)
     number = tail_number(chosen, records)

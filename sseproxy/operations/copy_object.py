@@ -49,6 +49,7 @@ from sseproxy.operations.symlinks import is_link
 from sseproxy.operations.system_metadata import is_metadata
 from sseproxy.operations.tags import has_tags, tagging_of
 from sseproxy.operations.write_conditions import write_conditions
+from sseproxy.policy.client_encryption import CLIENT_ENCRYPTION, copied, said_in
 from sseproxy.policy.forwarding import to_backend, to_client
 from sseproxy.ports import UpstreamRequest, UpstreamResponse
 
@@ -155,8 +156,10 @@ def _metadata(
         # The request's metadata replaces the old, but a type that it does not name stays (OSS dossier §1.6).
         if "Content-Type" in subject.found.headers:
             headers.setdefault("Content-Type", subject.found.headers["Content-Type"])
-        return headers
-    return headers if directive.upper() == "REPLACE" else _with_metadata_of(services, headers, subject)
+        return _with_client_encryption_of(services, headers, subject)
+    if directive.upper() == "REPLACE":
+        return _with_client_encryption_of(services, headers, subject)
+    return _with_metadata_of(services, headers, subject)
 
 
 def _with_metadata_of(services: Services, headers: CIMultiDict[str], subject: Opened | Unsealed) -> CIMultiDict[str]:
@@ -166,6 +169,16 @@ def _with_metadata_of(services: Services, headers: CIMultiDict[str], subject: Op
     for name, value in subject.found.headers.items():
         if is_metadata(name, dialect.meta_prefix) and name.lower() != dialect.envelope_header:
             headers.add(name, value)
+    return headers
+
+
+def _with_client_encryption_of(
+    services: Services, headers: CIMultiDict[str], subject: Opened | Unsealed
+) -> CIMultiDict[str]:
+    """Return new metadata with what the source says of its client's encryption: without it nobody could decrypt."""
+    dialect = services.dialect
+    for name, value in copied(said_in(headers, dialect), said_in(subject.found.headers, dialect)).items():
+        headers[dialect.meta_prefix + CLIENT_ENCRYPTION + name] = value
     return headers
 
 

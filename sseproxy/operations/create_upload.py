@@ -14,6 +14,7 @@ from sseproxy.operations.deciding import decide_for, object_headers
 from sseproxy.operations.upload_keys import closing_keys_for
 from sseproxy.operations.uploads import Upload, save_upload, upload_query
 from sseproxy.operations.write_conditions import forbidden_overwrite
+from sseproxy.policy.client_encryption import check_upload, said_in
 from sseproxy.ports import UpstreamRequest
 
 _DOCUMENT = 64 * 1024  # bytes of the backend's answer
@@ -24,6 +25,7 @@ async def create_upload(services: Services, request: Request) -> Response:
     """Serve CreateMultipartUpload."""
     address = address_of(request)
     algorithm, kind = requested_checksum(services.dialect, request)
+    client_encryption = check_upload(said_in(request.headers, services.dialect))
     decision = await decide_for(services, request)
     key, envelope = await services.keyring.draw(decision, address.ref, Layout.MULTIPART)
     headers = object_headers(services, request, envelope)
@@ -46,6 +48,7 @@ async def create_upload(services: Services, request: Request) -> Response:
         etag_mode=decision.etag_mode,
         checksum_algorithm=algorithm,
         checksum_type=kind,
+        client_encryption=client_encryption,
     )
     try:
         upload = replace(upload, closing_keys=await closing_keys_for(services, key, decision, upload))

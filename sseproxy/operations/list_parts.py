@@ -45,6 +45,7 @@ async def list_parts(services: Services, request: Request) -> Response:
         parts=shown,
         checksum_algorithm=upload.checksum_algorithm,
         checksum_type=upload.checksum_type,
+        client_encryption=upload.client_encryption or {},
     )
     headers = CIMultiDict({"Content-Type": "application/xml"})
     return Response(status=200, headers=headers, body=services.dialect.xml.render_parts(page))

@@ -12,6 +12,7 @@ from sseproxy.operations.plan import Plan, check_size
 from sseproxy.operations.store_conditions import on_put
 from sseproxy.operations.storing import store
 from sseproxy.operations.write_conditions import write_conditions
+from sseproxy.policy.client_encryption import check_object, said_in
 from sseproxy.policy.forwarding import to_backend, to_client
 
 
@@ -22,6 +23,7 @@ async def put_object(services: Services, request: Request) -> Response:
         raise MissingContentLength
     if request.content_length is not None:
         check_size(services.dialect, request.content_length)
+    check_object(said_in(request.headers, services.dialect))
     headers = to_backend(request.headers, services.dialect)
     decision = await decide_for(services, request)
     check = check_of_request(

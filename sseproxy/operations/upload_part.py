@@ -24,6 +24,7 @@ from sseproxy.operations.plan import largest_plaintext
 from sseproxy.operations.sealing import seal_segment
 from sseproxy.operations.upload_keys import open_upload
 from sseproxy.operations.uploads import Upload, forget_upload, is_open, kept_key, save_record, upload_query
+from sseproxy.policy.client_encryption import check_part, said_in
 from sseproxy.ports import UpstreamRequest
 from sseproxy.stage import Buffer
 
@@ -46,6 +47,9 @@ async def upload_part(services: Services, request: Request) -> Response:
     """Serve UploadPart."""
     number = part_number(request)
     upload = await find_upload(services, request)
+    if upload.client_encryption is not None:
+        said = said_in(request.headers, services.dialect)
+        check_part(said, upload.client_encryption, number, request.content_length)
     key = await open_upload(services, request, upload)
     part = PlainPart(
         number=number,

@@ -22,6 +22,7 @@ _FORM = (
     "offsets of the first and last bytes to copy"
 )
 
+from sseproxy.policy.client_encryption import check_part_copy, said_in
 
 async def upload_part_copy(services: Services, request: Request) -> Response:
     """Serve UploadPartCopy."""
@@ -45,6 +46,8 @@ async def _copy(services: Services, request: Request) -> Response:
         md5=upload.etag_mode is EtagMode.MD5,
         algorithms=algorithms_of(services, upload),
     )
+    said = (said_in(headers, services.dialect) for headers in (request.headers, subject.found.headers))
+    check_part_copy(upload.client_encryption or {}, *said)
     part = PlainPart(
         number=number,
         address=address_of(request),

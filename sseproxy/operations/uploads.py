@@ -8,11 +8,12 @@ Layout under `uploads/<hex SHA-256(lp(bucket) lp(key) lp(upload id))>/` (docs/fo
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 from urllib.parse import quote
 
 import msgpack
@@ -35,13 +36,16 @@ from sseproxy.operations.state_store import StateStore
 UPLOADS = "uploads/"  # what all of it begins with
 
 _PURPOSE = "upload"
-_FIELDS = (5, 7, 9)  # of the state of an upload; the first releases wrote fewer
+_FIELDS = (5, 7, 9, 10)  # of the state of an upload; the first releases wrote fewer
 _MOST_CACHED = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A multipart upload as it was created. `ref.version_id` is always None."""
+    """A multipart upload as it was created. `ref.version_id` is always None.
+
+    `client_encryption` is what it said of the client's own (`policy.client_encryption`); None: it was not written down.
+    """
 
     ref: ObjectRef
     upload_id: str
@@ -50,6 +54,7 @@ class Upload:
     checksum_algorithm: ChecksumAlgorithm | None
     checksum_type: ChecksumType | None
     closing_keys: WrappedKey | None = None  # what completes an upload under a customer's key
+    client_encryption: Mapping[str, str] | None = None
 
     @property
     def folder(self) -> str:
@@ -115,7 +120,7 @@ def folder_of(ref: ObjectRef, upload_id: str) -> str:
 
 async def save_upload(state: StateStore, upload: Upload) -> None:
     """Write the upload's envelope; parts are accepted from now on."""
-    fields = [
+    fields: list[Any] = [
         encode_envelope(upload.envelope),
         upload.etag_mode.value,
         upload.checksum_algorithm.value if upload.checksum_algorithm else None,
@@ -125,6 +130,8 @@ async def save_upload(state: StateStore, upload: Upload) -> None:
     closing = upload.closing_keys
     fields += [closing.key_id, closing.blob] if closing is not None else [None, None]
     fields += [name_bytes(upload.ref.bucket), name_bytes(upload.ref.key)]  # so that a sweep knows whom to ask for it
+    said = upload.client_encryption
+    fields.append(None if said is None else {name: name_bytes(value) for name, value in said.items()})
     payload: bytes = msgpack.packb(fields)
     await state.put(upload.folder + "envelope", payload, purpose=_PURPOSE, bucket=upload.ref.bucket)
 
@@ -148,7 +155,14 @@ async def load_upload(state: StateStore, ref: ObjectRef, upload_id: str) -> Uplo
         checksum_algorithm=ChecksumAlgorithm(fields[2]) if fields[2] else None,
         checksum_type=ChecksumType(fields[3]) if fields[3] else None,
         closing_keys=WrappedKey(key_id=fields[5], blob=fields[6]) if len(fields) > 5 and fields[5] else None,
+        client_encryption=_client_encryption(fields[9]) if len(fields) > 9 else None,
     )
+
+
+def _client_encryption(written: Mapping[str, bytes] | None) -> dict[str, str] | None:
+    if written is None:
+        return None
+    return {name: value.decode("utf-8", "surrogateescape") for name, value in written.items()}
 
 
 async def find_upload(state: StateStore, folder: str) -> Upload | None:

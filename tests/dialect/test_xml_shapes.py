@@ -302,6 +302,19 @@ def test_pages_of_parts() -> None:
     )
 
 
+def test_pages_of_parts_tell_what_the_upload_said_of_the_clients_encryption() -> None:
+    said = {"part-size": "112", "key": "K", "start": "S", "magic-number-hmac": "h", "cek-alg": "C", "wrap-alg": "W"}
+    page = _page(client_encryption=said, parts=[])
+
+    assert "ClientEncryption" not in S3.xml.render_parts(page).decode()
+    _, _, shown = OSS.xml.render_parts(page).decode().partition("</IsTruncated>")
+    assert shown == (
+        "<ClientEncryptionKey>K</ClientEncryptionKey><ClientEncryptionStart>S</ClientEncryptionStart>"
+        "<ClientEncryptionCekAlg>C</ClientEncryptionCekAlg><ClientEncryptionWrapAlg>W</ClientEncryptionWrapAlg>"
+        "<ClientEncryptionPartSize>112</ClientEncryptionPartSize></ListPartsResult>"
+    )
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("changes", "marker"),
