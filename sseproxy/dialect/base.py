@@ -4,7 +4,7 @@ Everything outside `sseproxy.dialect` reads these fields and never asks which di
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple
@@ -57,11 +57,12 @@ class UnsatisfiableRange(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorCode:
-    """How an error is told. `message` None: the exception's own words."""
+    """How an error is told. `message` None: the exception's own words, or `default` where it has none of its own."""
 
     code: str
     status: int
     message: str | None = None
+    default: str | None = None
 
 
 class CustomerKeyHeaders(NamedTuple):
@@ -174,8 +175,8 @@ class PartsPage:
     parts: Sequence[PartView]
     checksum_algorithm: ChecksumAlgorithm | None = None
     checksum_type: ChecksumType | None = None
-
     client_encryption: Mapping[str, str] = field(default_factory=dict)  # as `policy.client_encryption` names it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPart:
@@ -360,5 +361,7 @@ class Dialect:
             return ErrorCode(code=error.code, status=error.status)
         for cls in type(error).__mro__:
             if cls in self.errors:
-                return self.errors[cls]
+                code = self.errors[cls]
+                is_own = code.default is None or error.message != error.default
+                return code if is_own else replace(code, message=code.default)
         raise AssertionError(f"{self.name} has no code for SseProxyError")

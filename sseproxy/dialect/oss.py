@@ -21,8 +21,8 @@ _MISSPELLED = "x-oss-server-side-encrpytion"  # in the wild since the old docume
 _COPY_SSE = "x-oss-copy-source-server-side-encryption"
 
 
-def _code(code: str, status: int = 400, message: str | None = None) -> ErrorCode:
-    return ErrorCode(code=code, status=status, message=message)
+def _code(code: str, status: int = 400, message: str | None = None, *, default: str | None = None) -> ErrorCode:
+    return ErrorCode(code=code, status=status, message=message, default=default)
 
 
 _VOCABULARY = SseVocabulary(
@@ -71,9 +71,14 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.RequestError: _code("InvalidRequest"),
     e.InvalidArgument: _code("InvalidArgument"),
     e.InvalidRequest: _code("InvalidRequest"),
-    e.UnsupportedFeature: _code("NotImplemented"),
+    e.UnsupportedFeature: _code(
+        "NotImplemented", default="A header you provided implies functionality that is not implemented."
+    ),
     e.MethodNotAllowed: _code("MethodNotAllowed", 405),
-    e.MalformedXml: _code("MalformedXML"),
+    e.MalformedXml: _code(
+        "MalformedXML",
+        default="The XML you provided was not well-formed or did not validate against our published schema.",
+    ),
     e.MalformedPath: _code("InvalidObjectName"),
     e.InvalidBucketName: _code("InvalidBucketName"),
     e.KeyTooLong: _code("InvalidObjectName", 400, e.InvalidObjectName.default),
@@ -120,6 +125,9 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
         "One or more of the specified parts could not be found or the specified entity tag might not have matched "
         "the part's entity tag.",
     ),
+    e.InvalidPartNumber: _code(
+        "InvalidArgument", 400, "Part number must be an integer between 1 and 10000, inclusive."
+    ),
     e.NoParts: _code("MalformedXML"),
     e.InvalidPartOrder: _code("InvalidPartOrder", 400, "The list of parts was not in ascending order."),
     e.NotFound: _code("NoSuchKey", 404),
@@ -141,6 +149,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.SecurityTokenRejected: _code("InvalidSecurityToken", 403, "The security token you provided is invalid."),
     e.SecurityTokenEnded: _code("SecurityTokenExpired", 403, "The security token you provided has expired."),
     e.AccessRefused: _code("AccessDenied", 403),
+    e.AnonymousRefused: _code("AccessDenied", 403, "Anonymous user has no right to access this bucket."),
     e.InsecureTransport: _code("AccessDenied", 403, "Access denied by bucket policy."),
     e.WrongCustomerKey: _code("AccessDenied", 403),
     e.UnknownAccessKey: _code(

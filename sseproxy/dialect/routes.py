@@ -86,7 +86,7 @@ class RouteTable:
             return Operation.PASS
         selectors = self._selectors(level, query)
         if not selectors and method == "POST" and level is not Level.SERVICE:
-            return _form_or_nothing(level, headers)
+            return self._form_or_nothing(level, headers)
         operation = self._operation(method, level, selectors)
         if operation is None:
             return self._unknown(method, level, selectors)
@@ -123,8 +123,24 @@ class RouteTable:
                 ArgumentName=shown,
             )
         if len(selectors) <= 1:
-            return MethodNotAllowed(Method=method, ResourceType=level.value)
+            return self._not_allowed(method, level, selectors)
         return UnsupportedFeature(f"The query parameters {', '.join(sorted(selectors))} cannot be combined here.")
+
+    def _not_allowed(self, method: str, level: Level, selectors: frozenset[str]) -> MethodNotAllowed:
+        served = (route for route in self.routes if route.operation is not Operation.REFUSE)
+        methods = sorted({route.method for route in served if route.level is level and route.needs == selectors})
+        error = MethodNotAllowed(Method=method, ResourceType=level.value)
+        if methods:
+            error.headers["Allow"] = ", ".join(methods)
+        return error
+
+    def _form_or_nothing(self, level: Level, headers: Mapping[str, str]) -> Operation | RequestError:
+        content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+        if level is not Level.BUCKET:
+            return self._not_allowed("POST", level, frozenset())
+        if content_type.lower().startswith("multipart/form-data"):
+            return Operation.POST_OBJECT
+        return FormExpected(Condition=FormExpected.default)
 
     def _selectors(self, level: Level, query: Mapping[str, str]) -> frozenset[str]:
         """Return the names in the query that choose the operation, and those that might."""
@@ -167,12 +183,3 @@ def _level(bucket: str | None, key: str | None) -> Level:
 
 def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
     return frozenset().union(*sets)
-
-
-def _form_or_nothing(level: Level, headers: Mapping[str, str]) -> Operation | RequestError:
-    content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    if level is not Level.BUCKET:
-        return MethodNotAllowed(Method="POST", ResourceType=level.value)
-    if content_type.lower().startswith("multipart/form-data"):
-        return Operation.POST_OBJECT
-    return FormExpected(Condition=FormExpected.default)

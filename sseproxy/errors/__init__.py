@@ -8,6 +8,7 @@ Messages and details reach clients and logs: never a key, a token, a signature o
 
 from sseproxy.errors.access import (
     AccessRefused,
+    AnonymousRefused,
     ClockSkewed,
     HeadersNotSigned,
     InsecureTransport,
@@ -66,6 +67,7 @@ from sseproxy.errors.requests import (
     InvalidDigest,
     InvalidObjectName,
     InvalidPart,
+    InvalidPartNumber,
     InvalidPartOrder,
     InvalidPolicy,
     InvalidRequest,
@@ -106,6 +108,7 @@ from sseproxy.errors.storage import UpstreamAnswered, UpstreamError, UpstreamUna
 __all__ = [
     "AccessRefused",
     "AliasNotFound",
+    "AnonymousRefused",
     "AuthenticationMalformed",
     "AuthenticationQueryMalformed",
     "BindingRefused",
@@ -137,6 +140,7 @@ __all__ = [
     "InvalidDigest",
     "InvalidObjectName",
     "InvalidPart",
+    "InvalidPartNumber",
     "InvalidPartOrder",
     "InvalidPolicy",
     "InvalidRequest",

@@ -9,6 +9,12 @@ class AccessRefused(SseProxyError):
     default = "Access Denied"
 
 
+class AnonymousRefused(AccessRefused):
+    """Nobody signed the request, and such requests are not served."""
+
+    default = "Access Denied"
+
+
 class InsecureTransport(AccessRefused):
     """The request came over plain HTTP, where only TLS is served."""
 

@@ -247,6 +247,12 @@ class InvalidPart(RequestError):
     )
 
 
+class InvalidPartNumber(InvalidArgument):
+    """`partNumber` is none of 1 to 10,000 (`ArgumentName`, `ArgumentValue`)."""
+
+    default = "Part number must be an integer between 1 and 10000, inclusive"
+
+
 class NoParts(InvalidRequest):
     """Complete's list is empty."""
 

@@ -20,7 +20,6 @@ from sseproxy.operations.attributes import (
     Overwritten,
     Unsealed,
     glance,
-    head,
     look,
     open_found,
     pinned,
@@ -35,6 +34,7 @@ from sseproxy.operations.copy_source import (
     copy_source_of,
     judge_source,
     source_body,
+    source_head,
     source_version,
 )
 from sseproxy.operations.customer_keys import source_key_of
@@ -72,7 +72,7 @@ async def copy_object(services: Services, request: Request) -> Response:
 async def _copy(services: Services, request: Request) -> Response:
     dialect = services.dialect
     source, destination = copy_source_of(dialect, request), address_of(request)
-    found = await head(services, source)
+    found = await source_head(services, source)
     if is_link(dialect, found.headers):
         return await pass_on(services, request)  # the link is copied, not what it names
     subject = await open_found(services, found, source_key_of(services, request), is_archive_shown=True)

@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 from urllib.parse import unquote
 
 from sseproxy.dialect.base import Dialect
-from sseproxy.errors import InvalidArgument, PreconditionFailed
+from sseproxy.errors import InvalidArgument, InvalidRequest, PreconditionFailed, SseProxyError, UpstreamAnswered
 from sseproxy.exchange import Body, Request
 from sseproxy.model import ByteRange, ObjectRef
-from sseproxy.operations.attributes import Found, Opened, Overwritten, Unsealed, pinned
-from sseproxy.operations.backend import Address, expect, object_request
+from sseproxy.operations.attributes import Found, Opened, Overwritten, Unsealed, head, pinned
+from sseproxy.operations.backend import Address, expect, object_request, refusal
 from sseproxy.operations.bodies import start
 from sseproxy.operations.context import Services
 from sseproxy.operations.object_body import object_body
@@ -20,7 +20,10 @@ from sseproxy.operations.unsealed import guarded, refuse_lost
 from sseproxy.signing.canonical import encode_key
 from sseproxy.wire.conditions import Failed, NotModified, evaluate, parse_conditions
 
+_MISSING, _NOT_ALLOWED, _THERE = 404, 405, frozenset({200, 206, 416})
 _VERSION = "?versionId="
+_IS_MARKER = "The source of a copy request may not specifically refer to a delete marker by version id."
+_NO_VERSION = "Version id cannot be the empty string"
 _NO_SOURCE = "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey."
 
 
@@ -32,11 +35,31 @@ def copy_source_of(dialect: Dialect, request: Request) -> Address:
     """Return the object that a copy reads. Raises `InvalidArgument` where the header names none."""
     name = dialect.header("copy-source")
     value = request.headers.get(name, "")
-    path, _, version_id = value.partition(_VERSION)
+    path, names_version, version_id = value.partition(_VERSION)
     bucket, _, key = unquote(path, errors="surrogateescape").removeprefix("/").partition("/")
     if not bucket or not key:
         raise InvalidArgument(_NO_SOURCE, ArgumentName=name, ArgumentValue=value)
+    if names_version and not version_id:
+        raise InvalidArgument(_NO_VERSION, ArgumentName=name, ArgumentValue="")
     return Address(ObjectRef(bucket, key, unquote(version_id) or None), encode_key(key))
+
+
+async def source_head(services: Services, source: Address) -> Found:
+    """HEAD the object that a copy reads. Raises what is missing: its bucket, its key or its version."""
+    try:
+        return await head(services, source)
+    except UpstreamAnswered as error:
+        raise await _reason(services, source, error) from error
+
+
+async def _reason(services: Services, source: Address, error: UpstreamAnswered) -> SseProxyError:
+    """Return why there is no source. Where a HEAD tells nothing but its status, a GET does."""
+    if error.status == _NOT_ALLOWED and error.headers.get(services.dialect.header("delete-marker")) == "true":
+        return InvalidRequest(_IS_MARKER)
+    if error.status != _MISSING or services.dialect.error_in_head_header is not None:
+        return error
+    async with services.upstream.send(object_request(services, "GET", source, wanted=ByteRange(0, 0))) as response:
+        return Overwritten() if response.status in _THERE else await refusal(services, response)
 
 
 def copy_source_header(address: Address) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sseproxy.dialect.base import Dialect, UnsatisfiableRange
-from sseproxy.errors import InvalidArgument, InvalidRequest, RangeNotSatisfiable
+from sseproxy.errors import InvalidPartNumber, InvalidRequest, RangeNotSatisfiable
 from sseproxy.exchange import Request
 from sseproxy.format import part_range
 from sseproxy.model import ByteRange
@@ -52,18 +52,14 @@ def wanted_of(dialect: Dialect, request: Request, subject: Opened | Unsealed) ->
 
 
 def requested_part(request: Request) -> int | None:
-    """Return the part number of a read. Raises `InvalidArgument`, and `InvalidRequest` beside a Range."""
+    """Return the part number of a read. Raises `InvalidPartNumber`, and `InvalidRequest` beside a Range."""
     text = request.query.get("partNumber")
     if text is None:
         return None
     if "Range" in request.headers:
         raise InvalidRequest(_BOTH)
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_PARTS:
-        raise InvalidArgument(
-            "Part number must be an integer between 1 and 10000, inclusive",
-            ArgumentName="partNumber",
-            ArgumentValue=text,
-        )
+        raise InvalidPartNumber(ArgumentName="partNumber", ArgumentValue=text)
     return int(text)
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sseproxy.errors import EntityTooLarge, InvalidArgument, InvalidRequest, NoSuchUpload, UpstreamError
+from sseproxy.errors import EntityTooLarge, InvalidPartNumber, InvalidRequest, NoSuchUpload, UpstreamError
 from sseproxy.exchange import Body, Request, Response, body_of
 from sseproxy.format import DataKey, PartRecord, SegmentSealer, segment_stored_size
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, EtagMode
@@ -68,11 +68,7 @@ def part_number(request: Request) -> int:
     """Return the part number that the request names, 1 to 10,000."""
     text = request.query.get("partNumber", "")
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_PARTS:
-        raise InvalidArgument(
-            "Part number must be an integer between 1 and 10000, inclusive",
-            ArgumentName="partNumber",
-            ArgumentValue=text,
-        )
+        raise InvalidPartNumber(ArgumentName="partNumber", ArgumentValue=text)
     return int(text)
 
 

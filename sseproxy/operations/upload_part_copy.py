@@ -7,22 +7,29 @@ from sseproxy.exchange import Request, Response
 from sseproxy.model import ByteRange, EtagMode
 from sseproxy.operations.answers import sse_headers
 from sseproxy.operations.assertions import Assertions
-from sseproxy.operations.attributes import Opened, Unsealed, look, settled
+from sseproxy.operations.attributes import Opened, Unsealed, open_found, settled
 from sseproxy.operations.backend import address_of
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
-from sseproxy.operations.copy_source import NotModifiedCopy, copy_source_of, judge_source, source_body, source_version
+from sseproxy.operations.copy_source import (
+    NotModifiedCopy,
+    copy_source_of,
+    judge_source,
+    source_body,
+    source_head,
+    source_version,
+)
 from sseproxy.operations.customer_keys import customer_key_of, source_key_of
 from sseproxy.operations.upload_keys import open_upload
 from sseproxy.operations.upload_part import PlainPart, algorithms_of, find_upload, part_number, store_part
+from sseproxy.policy.client_encryption import check_part_copy, said_in
 
 _RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
 _FORM = (
-    "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based "
+    "The {} value must be of the form bytes=first-last where first and last are the zero-based "
     "offsets of the first and last bytes to copy"
 )
 
-from sseproxy.policy.client_encryption import check_part_copy, said_in
 
 async def upload_part_copy(services: Services, request: Request) -> Response:
     """Serve UploadPartCopy."""
@@ -36,8 +43,11 @@ async def _copy(services: Services, request: Request) -> Response:
     number = part_number(request)
     upload = await find_upload(services, request)
     key = await open_upload(services, request, upload)
-    subject = await look(services, copy_source_of(services.dialect, request), source_key_of(services, request))
+    found = await source_head(services, copy_source_of(services.dialect, request))
+    subject = await open_found(services, found, source_key_of(services, request), is_archive_shown=True)
     judge_source(services, request, subject)
+    said = (said_in(headers, services.dialect) for headers in (request.headers, subject.found.headers))
+    check_part_copy(upload.client_encryption or {}, *said)
     wanted = _wanted(services, request, subject)
     length = subject.size if wanted is None else wanted.length
     check = BodyCheck(
@@ -46,8 +56,6 @@ async def _copy(services: Services, request: Request) -> Response:
         md5=upload.etag_mode is EtagMode.MD5,
         algorithms=algorithms_of(services, upload),
     )
-    said = (said_in(headers, services.dialect) for headers in (request.headers, subject.found.headers))
-    check_part_copy(upload.client_encryption or {}, *said)
     part = PlainPart(
         number=number,
         address=address_of(request),
@@ -78,7 +86,7 @@ def _wanted(services: Services, request: Request, subject: Opened | Unsealed) ->
         return None
     found = _RANGE.fullmatch(text.strip())
     if found is None or int(found[2]) < int(found[1]):
-        raise InvalidArgument(_FORM, ArgumentName=name, ArgumentValue=text)
+        raise InvalidArgument(_FORM.format(name), ArgumentName=name, ArgumentValue=text)
     first, last = int(found[1]), int(found[2])
     if first >= subject.size:
         raise InvalidRequest("The specified copy range is invalid for the source object size")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from sseproxy.dialect import DIALECTS, tell_dialect
 from sseproxy.dialect.base import Dialect
 from sseproxy.errors import (
-    AccessRefused,
+    AnonymousRefused,
     InvalidRequest,
     SecurityTokenEnded,
     SecurityTokenRejected,
@@ -79,7 +79,7 @@ class Authenticator:
 
         Raises `WrongDialect` for one that is not served, what `find_claim` and `verify` raise, `UnknownAccessKey`,
         `SecurityTokenRejected` and `SecurityTokenEnded` for what is wrong with an STS token, `InvalidRequest` for a way
-        of signing that is switched off, and `AccessRefused` for no signature at all, unless it is a browser's
+        of signing that is switched off, and `AnonymousRefused` for no signature at all, unless it is a browser's
         preflight: that is never signed, and only asks for the bucket's CORS rules (S3 dossier §8.5).
         """
         claim = find_claim(request)
@@ -88,7 +88,7 @@ class Authenticator:
         self._check_served(dialect)
         if claim is None:
             if not self._serves_unsigned and not _is_preflight(request):
-                raise AccessRefused
+                raise AnonymousRefused
             return Caller(dialect=dialect, principal="", verified=None)
         return Caller(dialect=dialect, principal=claim.access_key, verified=self._verify(claim, request))
 
@@ -101,7 +101,7 @@ class Authenticator:
         claim = find_post_claim(fields)
         if claim is None:
             if not self._serves_unsigned:
-                raise AccessRefused
+                raise AnonymousRefused
             return Caller(dialect=dialect, principal="", verified=None), None
         client = self._client_of(claim)
         verify_post(claim, client.secret_key.get_secret_value())

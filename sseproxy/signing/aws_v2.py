@@ -5,9 +5,9 @@ from base64 import b64encode
 from collections.abc import Collection, Sequence
 from itertools import product
 
-from sseproxy.errors import SignatureMismatch
-from sseproxy.signing.canonical import header, header_values, parse_query, redact, to_bytes
+from sseproxy.signing.canonical import header, header_values, parse_query, to_bytes
 from sseproxy.signing.claims import Claim, SignedRequest, Verified
+from sseproxy.signing.mismatch import mismatch
 
 _CORE = frozenset(
     [
@@ -70,7 +70,7 @@ def verify_aws_v2(claim: Claim, request: SignedRequest, secret: str) -> Verified
         if hmac.compare_digest(expected, claim.signature.encode("utf-8", "replace")):
             return Verified(claim=claim, seed_signature="", signing_key=b"")
     text = string_to_sign(claim, request, _BOTOCORE, headers=heads[-1])
-    raise SignatureMismatch(AWSAccessKeyId=claim.access_key, StringToSign=redact(text))
+    raise mismatch(claim, "AWSAccessKeyId", text)
 
 
 def sign_aws_v2(claim: Claim, request: SignedRequest, secret: str) -> str:

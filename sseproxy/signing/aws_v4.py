@@ -13,10 +13,10 @@ from sseproxy.signing.canonical import (
     header,
     header_values,
     parse_query,
-    redact,
     to_bytes,
 )
 from sseproxy.signing.claims import Claim, SignedRequest, Verified
+from sseproxy.signing.mismatch import mismatch
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -86,7 +86,7 @@ def verify_aws_v4(claim: Claim, request: SignedRequest, secret: str) -> Verified
             return Verified(claim=claim, seed_signature=claim.signature, signing_key=key)
         attempts.append((canonical, to_sign))
     canonical, to_sign = attempts[0]
-    raise SignatureMismatch(AWSAccessKeyId=claim.access_key, StringToSign=to_sign, CanonicalRequest=redact(canonical))
+    raise mismatch(claim, "AWSAccessKeyId", to_sign, canonical)
 
 
 def sign_aws_v4(  # noqa: PLR0913  # the facts of a request, all by keyword

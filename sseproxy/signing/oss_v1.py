@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from email.utils import format_datetime
 
-from sseproxy.errors import SignatureMismatch
-from sseproxy.signing.canonical import decode_path, header, parse_query, redact, to_bytes
+from sseproxy.signing.canonical import decode_path, header, parse_query, to_bytes
 from sseproxy.signing.claims import Claim, Scheme, SignedRequest, Verified
+from sseproxy.signing.mismatch import mismatch
 
 # What all SDKs agree on, and the union of what any of them signs: the service's own list is not published.
 _CORE = frozenset(
@@ -157,7 +157,7 @@ def verify_oss_v1(claim: Claim, request: SignedRequest, secret: str) -> Verified
         if hmac.compare_digest(expected.encode(), claim.signature.encode("utf-8", "replace")):
             return Verified(claim=claim, seed_signature="", signing_key=b"")
     text = string_to_sign(claim, request, SUB_RESOURCES)
-    raise SignatureMismatch(OSSAccessKeyId=claim.access_key, StringToSign=redact(text))
+    raise mismatch(claim, "OSSAccessKeyId", text)
 
 
 def sign_oss_v1(  # noqa: PLR0913  # the facts of a request, all by keyword

@@ -3,9 +3,9 @@
 import hmac
 from base64 import b64encode
 
-from sseproxy.errors import SignatureMismatch
-from sseproxy.signing.canonical import canonical_query, encode_value, header, parse_query, redact, to_bytes
+from sseproxy.signing.canonical import canonical_query, encode_value, header, parse_query, to_bytes
 from sseproxy.signing.claims import Claim, SignedRequest, Verified
+from sseproxy.signing.mismatch import mismatch
 from sseproxy.signing.oss_v1 import resource_path
 
 
@@ -14,7 +14,7 @@ def verify_oss_v2(claim: Claim, request: SignedRequest, secret: str) -> Verified
     text = string_to_sign(claim, request)
     expected = b64encode(hmac.digest(secret.encode(), to_bytes(text), "sha256"))
     if not hmac.compare_digest(expected, claim.signature.encode("utf-8", "replace")):
-        raise SignatureMismatch(OSSAccessKeyId=claim.access_key, StringToSign=redact(text))
+        raise mismatch(claim, "OSSAccessKeyId", text)
     return Verified(claim=claim, seed_signature="", signing_key=b"")
 
 

@@ -5,9 +5,9 @@ import hmac
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sseproxy.errors import SignatureMismatch
-from sseproxy.signing.canonical import canonical_query, encode_key, header, parse_query, redact, to_bytes
+from sseproxy.signing.canonical import canonical_query, encode_key, header, parse_query, to_bytes
 from sseproxy.signing.claims import Claim, SignedRequest, Verified
+from sseproxy.signing.mismatch import mismatch
 from sseproxy.signing.oss_v1 import resource_path
 
 ALGORITHM = "OSS4-HMAC-SHA256"
@@ -29,7 +29,7 @@ def verify_oss_v4(claim: Claim, request: SignedRequest, secret: str) -> Verified
     text = _string_to_sign(claim.timestamp, claim.scope, canonical)
     expected = hmac.digest(key, to_bytes(text), "sha256").hex()
     if not hmac.compare_digest(expected.encode(), claim.signature.encode("utf-8", "replace")):
-        raise SignatureMismatch(OSSAccessKeyId=claim.access_key, StringToSign=text, CanonicalRequest=redact(canonical))
+        raise mismatch(claim, "OSSAccessKeyId", text, canonical)
     return Verified(claim=claim, seed_signature=claim.signature, signing_key=key)
 
 

@@ -107,3 +107,30 @@ def test_what_the_storage_answered_keeps_its_code_and_status(dialect: Dialect) -
 @pytest.mark.parametrize("dialect", [S3, OSS], ids=lambda dialect: dialect.name)
 def test_a_configuration_error_is_never_told_to_a_client(dialect: Dialect) -> None:
     assert dialect.error_code(e.ConfigurationError("secret path")).message == e.SseProxyError.default
+
+
+@pytest.mark.parametrize(
+    ("error", "s3", "oss"),
+    [
+        (
+            e.UnsupportedFeature(),
+            "A header you provided implies functionality that is not implemented",
+            "A header you provided implies functionality that is not implemented.",
+        ),
+        (e.UnsupportedFeature("Words of its own"), "Words of its own", "Words of its own"),
+        (
+            e.MalformedXml(),
+            "The XML you provided was not well-formed or did not validate against our published schema",
+            "The XML you provided was not well-formed or did not validate against our published schema.",
+        ),
+        (
+            e.InvalidPartNumber(),
+            "Part number must be an integer between 1 and 10000, inclusive",
+            "Part number must be an integer between 1 and 10000, inclusive.",
+        ),
+        (e.AnonymousRefused(), "Access Denied", "Anonymous user has no right to access this bucket."),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else type(value).__name__,
+)
+def test_words_are_the_services_own(error: e.SseProxyError, s3: str, oss: str) -> None:
+    assert [dialect.error_code(error).message or error.message for dialect in (S3, OSS)] == [s3, oss]

@@ -211,18 +211,28 @@ def test_an_html_form_goes_to_a_bucket_and_nowhere_else(dialect: Dialect) -> Non
 
 @BOTH
 @pytest.mark.parametrize(
-    ("method", "target", "details"),
+    ("method", "target", "kind", "allowed"),
     [
-        ("PATCH", "/b/k", {"Method": "PATCH", "ResourceType": "OBJECT"}),
-        ("POST", "/", {"Method": "POST", "ResourceType": "SERVICE"}),
-        ("POST", "/b/k?tagging", {"Method": "POST", "ResourceType": "OBJECT"}),
+        ("PATCH", "/b/k", "OBJECT", "DELETE, GET, HEAD, PUT"),
+        ("POST", "/b/k", "OBJECT", "DELETE, GET, HEAD, PUT"),
+        ("POST", "/", "SERVICE", "GET"),
+        ("POST", "/b/k?tagging", "OBJECT", "DELETE, GET, PUT"),
+        ("PUT", "/b/k?uploads", "OBJECT", "POST"),
     ],
 )
-def test_a_wrong_method_is_told_as_such(dialect: Dialect, method: str, target: str, details: dict[str, str]) -> None:
+def test_a_wrong_method_is_told_as_such(dialect: Dialect, method: str, target: str, kind: str, allowed: str) -> None:
     refusal = _refusal(dialect, method, target)
 
     assert isinstance(refusal, MethodNotAllowed)
-    assert refusal.details == details
+    assert refusal.details == {"Method": method, "ResourceType": kind}
+    assert refusal.headers == {"Allow": allowed}
+
+
+def test_where_every_method_is_refused_none_is_allowed() -> None:
+    refusal = _refusal(OSS, "DELETE", "/b/k?x-oss-process")
+
+    assert isinstance(refusal, MethodNotAllowed)
+    assert refusal.headers == {}
 
 
 @BOTH

@@ -96,6 +96,13 @@ def oss(request: pytest.FixtureRequest) -> Server:
     return server
 
 
+@pytest.fixture(params=["dev", STORE])
+def dev_or_store(request: pytest.FixtureRequest) -> Server:
+    """The same embedded store sealed and as it is: the reference for what clients of OSS see."""
+    server: Server = request.getfixturevalue(request.param)
+    return server
+
+
 @pytest.fixture
 def bucket_name(request: pytest.FixtureRequest) -> str:
     """A bucket name of this test's own, the same in every run."""

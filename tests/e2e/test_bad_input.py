@@ -141,7 +141,7 @@ _OSS = [
         "InvalidDataEncryptionAlgorithmError",
         "The KMS Data Encryption request you specified is not valid. Supported value:SM4", {}, "oss"),
     Bad("a customer's key", {f"{_OSS_SSE}-customer-key": "x"}, 400,
-        "NotImplemented", _NOT_IMPLEMENTED, {"Header": f"{_OSS_SSE}-customer-key"}, "oss"),
+        "NotImplemented", f"{_NOT_IMPLEMENTED}.", {"Header": f"{_OSS_SSE}-customer-key"}, "oss"),
     Bad("reserved metadata", {"x-oss-meta-sseproxy": "x"}, 400, "InvalidArgument", _RESERVED,
         {"ArgumentName": "x-oss-meta-sseproxy"}, "oss"),
     Bad("reserved metadata of the other dialect", {"x-amz-meta-sseproxy": "x"}, 400, "InvalidArgument", _RESERVED,
@@ -220,6 +220,7 @@ def test_a_wrong_secret_an_unknown_key_and_no_signature_are_three_errors(server:
     unknown = {**good, "Authorization": good["Authorization"].replace("sseproxy-dev", "nobody")}
     unsigned = {"s3": {}, "oss": {"x-oss-date": good.get("Date", "")}}[dialect]
     service = {"s3": "AWS", "oss": "OSS"}[dialect]
+    anonymous = {"s3": "Access Denied", "oss": "Anonymous user has no right to access this bucket."}[dialect]
 
     with nothing_stored(server):
         answers = [
@@ -230,7 +231,7 @@ def test_a_wrong_secret_an_unknown_key_and_no_signature_are_three_errors(server:
     assert [answer.error for answer in answers] == [
         (403, "SignatureDoesNotMatch", _BAD_SIGNATURE),
         (403, "InvalidAccessKeyId", f"The {service} Access Key Id you provided does not exist in our records."),
-        (403, "AccessDenied", "Access Denied"),
+        (403, "AccessDenied", anonymous),
     ]
     assert answers[1].text(f"{service}AccessKeyId") == "nobody"
     assert good["Authorization"][-40:-9].encode() not in answers[0].body  # signatures are not echoed

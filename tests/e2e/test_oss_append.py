@@ -10,7 +10,6 @@ import oss2
 import pytest
 
 from tests.support.oss_clients import created_bucket, v2_client
-from tests.support.places import STORE
 from tests.support.servers import Server
 
 _MIB = 1024 * 1024
@@ -21,15 +20,9 @@ _NEXT = "x-oss-next-append-position"
 _CRC = "x-oss-hash-crc64ecma"
 
 
-@pytest.fixture(params=["dev", STORE])
-def oss(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
-    return server
-
-
 @pytest.fixture
-def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(oss, bucket_name) as bucket:
+def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
+    with created_bucket(dev_or_store, bucket_name) as bucket:
         yield bucket
 
 
@@ -257,8 +250,8 @@ def test_new_metadata_leaves_it_appendable(bucket: Any) -> None:
     assert bucket.head_object("log").headers["x-oss-meta-a"] == "b"
 
 
-def test_the_v2_sdk_appends(oss: Server, bucket: Any) -> None:
-    client = v2_client(oss)
+def test_the_v2_sdk_appends(dev_or_store: Server, bucket: Any) -> None:
+    client = v2_client(dev_or_store)
     name = bucket.bucket_name
 
     first = client.append_object(oss_v2.AppendObjectRequest(bucket=name, key="log", position=0, body=b"abc"))

@@ -59,7 +59,7 @@ def test_a_date_is_no_condition_of_a_write(dev: Server, bucket: Any, name: str, 
     answer = signed(dev, "PUT", f"/{bucket.bucket_name}/o", {name: _FUTURE}, bytes(size), dialect="oss")
 
     assert answer.error == (
-        400, "NotImplemented", "A header you provided implies functionality that is not implemented"
+        400, "NotImplemented", "A header you provided implies functionality that is not implemented."
     )  # fmt: skip
     assert answer.text("Header") == name
     assert bucket.get_object("o").read() == _BODY

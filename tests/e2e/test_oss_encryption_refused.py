@@ -173,7 +173,7 @@ def test_what_the_service_documents_nowhere_is_refused_openly(dev: Server, bucke
     assert answer.error == (
         400,
         "NotImplemented",
-        "A header you provided implies functionality that is not implemented",
+        "A header you provided implies functionality that is not implemented.",
     )
     assert answer.text("Header") == name
 

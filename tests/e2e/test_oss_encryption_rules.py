@@ -206,7 +206,7 @@ def _rule_document(applied: str) -> bytes:
 _MALFORMED = (
     400,
     "MalformedXML",
-    "The XML you provided was not well-formed or did not validate against our published schema",
+    "The XML you provided was not well-formed or did not validate against our published schema.",
 )
 BAD_RULES: Mapping[str, tuple[bytes, tuple[int, str, str]]] = {
     "an unknown algorithm": (

@@ -8,8 +8,7 @@ import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
 
-from tests.support.oss_clients import oss2_bucket, v2_client, v2_refusal
-from tests.support.places import STORE
+from tests.support.oss_clients import created_bucket, v2_client, v2_refusal
 from tests.support.servers import Server
 
 E = oss2.exceptions
@@ -113,19 +112,11 @@ ROWS: Mapping[str, Row] = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=["dev", STORE])
-def oss(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
-    return server
-
-
 @pytest.fixture
-def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
-    bucket = oss2_bucket(oss, bucket_name)
-    bucket.create_bucket()
-    bucket.put_object("k", b"x")
-    yield bucket
-    bucket.session.session.close()
+def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
+    with created_bucket(dev_or_store, bucket_name) as bucket:
+        bucket.put_object("k", b"x")
+        yield bucket
 
 
 @pytest.mark.parametrize("mistake", ROWS)
@@ -142,8 +133,8 @@ def test_oss2_raises_the_documented_error(bucket: Any, mistake: str) -> None:
     assert not bucket.object_exists("n")
 
 
-def test_the_v2_sdk_raises_the_documented_errors(oss: Server, bucket: Any) -> None:
-    client, name = v2_client(oss), bucket.bucket_name
+def test_the_v2_sdk_raises_the_documented_errors(dev_or_store: Server, bucket: Any) -> None:
+    client, name = v2_client(dev_or_store), bucket.bucket_name
     upload = bucket.init_multipart_upload("u").upload_id
     etags = [bucket.upload_part("u", upload, number, b"x").etag for number in (1, 2)]
     parts = [oss_v2.UploadPart(part_number=number, etag=etag) for number, etag in enumerate(etags, 1)]

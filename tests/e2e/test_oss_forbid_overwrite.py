@@ -8,7 +8,6 @@ import oss2
 import pytest
 
 from tests.support.oss_clients import created_bucket, oss2_refusal, v2_client, v2_refusal
-from tests.support.places import STORE
 from tests.support.servers import Server
 
 _HEADER = "x-oss-forbid-overwrite"
@@ -48,15 +47,9 @@ WRITES: Mapping[str, Callable[[Any, str, Mapping[str, str]], Any]] = {
 every_write = pytest.mark.parametrize("write", WRITES)
 
 
-@pytest.fixture(params=["dev", STORE])
-def oss(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
-    return server
-
-
 @pytest.fixture
-def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(oss, bucket_name) as bucket:
+def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
+    with created_bucket(dev_or_store, bucket_name) as bucket:
         bucket.put_object("source", b"second")
         bucket.put_object("there", b"first")
         yield bucket
@@ -125,8 +118,8 @@ def test_appends_overwrite_nothing_and_so_are_not_forbidden(bucket: Any) -> None
     assert [bucket.get_object(key).read() for key in ("log", "there")] == [b"abcdef", b"first"]
 
 
-def test_the_v2_sdk_says_it_by_a_field_of_its_requests(oss: Server, bucket: Any) -> None:
-    client, name = v2_client(oss), bucket.bucket_name
+def test_the_v2_sdk_says_it_by_a_field_of_its_requests(dev_or_store: Server, bucket: Any) -> None:
+    client, name = v2_client(dev_or_store), bucket.bucket_name
     place: dict[str, Any] = {"bucket": name, "key": "there", "forbid_overwrite": True}
     copy = oss_v2.CopyObjectRequest(source_bucket=name, source_key="source", **place)
     upload = client.initiate_multipart_upload(oss_v2.InitiateMultipartUploadRequest(bucket=name, key="there")).upload_id

@@ -13,7 +13,6 @@ import oss2
 import pytest
 
 from tests.support.oss_clients import created_bucket, oss2_refusal, v2_client, v2_refusal
-from tests.support.places import STORE
 from tests.support.raw_http import Answer, signed
 from tests.support.servers import Server
 
@@ -25,15 +24,9 @@ _SMALL, _LARGE = random.Random(1).randbytes(1000), random.Random(2).randbytes(2 
 _PARTS = (random.Random(3).randbytes(100 * 1024), b"the last part")
 
 
-@pytest.fixture(params=["dev", STORE])
-def oss(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
-    return server
-
-
 @pytest.fixture
-def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(oss, bucket_name) as bucket:
+def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
+    with created_bucket(dev_or_store, bucket_name) as bucket:
         yield bucket
 
 
@@ -104,12 +97,12 @@ KINDS: Mapping[str, Kind] = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_answer_about_an_object_tells_of_its_plaintext(oss: Server, bucket: Any, name: str) -> None:
+def test_every_answer_about_an_object_tells_of_its_plaintext(dev_or_store: Server, bucket: Any, name: str) -> None:
     kind, target = KINDS[name], f"/{bucket.bucket_name}/k"
 
     made = {key.lower(): value for key, value in kind.make(bucket).headers.items()}
     got, head, meta = (
-        signed(oss, method, f"{target}{query}", dialect="oss")
+        signed(dev_or_store, method, f"{target}{query}", dialect="oss")
         for method, query in (("GET", ""), ("HEAD", ""), ("HEAD", "?objectMeta"))
     )
     told = {"GET": got.headers, "HEAD": head.headers}
@@ -138,13 +131,13 @@ def _own(answer: Answer) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["put", "put large", "in parts", "appended"])
-def test_a_range_is_told_with_the_digests_of_the_whole(oss: Server, bucket: Any, name: str) -> None:
+def test_a_range_is_told_with_the_digests_of_the_whole(dev_or_store: Server, bucket: Any, name: str) -> None:
     kind = KINDS[name]
     kind.make(bucket)
-    whole = signed(oss, "HEAD", f"/{bucket.bucket_name}/k", dialect="oss")
+    whole = signed(dev_or_store, "HEAD", f"/{bucket.bucket_name}/k", dialect="oss")
 
     for method in ("GET", "HEAD"):
-        part = signed(oss, method, f"/{bucket.bucket_name}/k", {"Range": "bytes=10-19"}, dialect="oss")
+        part = signed(dev_or_store, method, f"/{bucket.bucket_name}/k", {"Range": "bytes=10-19"}, dialect="oss")
         assert (part.status, part.headers["content-range"]) == (206, f"bytes 10-19/{len(kind.body)}")
         assert part.headers["content-length"] == "10"
         assert part.body == (kind.body[10:20] if method == "GET" else b"")
@@ -152,11 +145,13 @@ def test_a_range_is_told_with_the_digests_of_the_whole(oss: Server, bucket: Any,
             assert part.headers[told] == whole.headers[told]
 
 
-def test_a_part_is_told_with_its_own_digests(oss: Server, bucket: Any) -> None:
+def test_a_part_is_told_with_its_own_digests(dev_or_store: Server, bucket: Any) -> None:
     upload = bucket.init_multipart_upload("k").upload_id
 
-    sent = signed(oss, "PUT", f"/{bucket.bucket_name}/k?partNumber=1&uploadId={upload}", {}, _PARTS[0], dialect="oss")
-    listed = signed(oss, "GET", f"/{bucket.bucket_name}/k?uploadId={upload}", dialect="oss")
+    sent = signed(
+        dev_or_store, "PUT", f"/{bucket.bucket_name}/k?partNumber=1&uploadId={upload}", {}, _PARTS[0], dialect="oss"
+    )
+    listed = signed(dev_or_store, "GET", f"/{bucket.bucket_name}/k?uploadId={upload}", dialect="oss")
 
     assert (sent.headers["etag"], sent.headers[_CRC]) == (_etag(_PARTS[0]), _crc(_PARTS[0]))
     assert sent.headers["content-md5"] == _md5(_PARTS[0])
@@ -210,8 +205,8 @@ def test_a_digest_of_a_document_is_of_the_document(bucket: Any) -> None:
     assert bucket.get_object("k").read() == _SMALL
 
 
-def test_the_v2_sdk_is_told_the_same_of_its_assertions(oss: Server, bucket: Any) -> None:
-    client, place = v2_client(oss), {"bucket": bucket.bucket_name, "key": "new"}
+def test_the_v2_sdk_is_told_the_same_of_its_assertions(dev_or_store: Server, bucket: Any) -> None:
+    client, place = v2_client(dev_or_store), {"bucket": bucket.bucket_name, "key": "new"}
 
     wrong = oss_v2.PutObjectRequest(**place, body=_SMALL, content_md5=_OTHER_MD5)
     assert v2_refusal(client.put_object, wrong) == _BAD_DIGEST

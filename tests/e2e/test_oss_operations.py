@@ -8,7 +8,6 @@ import oss2
 import pytest
 
 from tests.support.oss_clients import created_bucket, oss2_bucket, oss2_refusal
-from tests.support.places import STORE
 from tests.support.servers import Server
 
 _MIB = 1024 * 1024
@@ -18,22 +17,16 @@ _CRC = "x-oss-hash-crc64ecma"
 _STANDARD = {"x-oss-range-behavior": "standard"}
 
 
-@pytest.fixture(params=["dev", STORE])
-def oss(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
-    return server
-
-
 @pytest.fixture
-def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(oss, bucket_name) as bucket:
+def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
+    with created_bucket(dev_or_store, bucket_name) as bucket:
         yield bucket
 
 
 # Links
 
 
-def test_a_link_shows_its_targets_bytes_and_its_own_metadata(oss: Server, bucket: Any) -> None:
+def test_a_link_shows_its_targets_bytes_and_its_own_metadata(dev_or_store: Server, bucket: Any) -> None:
     body = random.Random(1).randbytes(100_000)
     put = bucket.put_object("täget +", body, headers={"x-oss-meta-of": "target", "Content-Type": "text/target"})
     bucket.put_symlink("täget +", "link", headers={"x-oss-meta-of": "link", "Content-Type": "text/link"})
@@ -48,7 +41,7 @@ def test_a_link_shows_its_targets_bytes_and_its_own_metadata(oss: Server, bucket
         assert (answer.headers["x-oss-meta-of"], answer.headers["Content-Type"]) == ("link", "text/link")
         assert (answer.headers["ETag"], answer.headers[_CRC]) == (put.headers["ETag"], put.headers[_CRC])
         assert answer.headers[_TYPE] == "Symlink"
-        assert answer.headers.get(_SSE) == ("AES256" if oss.seals else None)
+        assert answer.headers.get(_SSE) == ("AES256" if dev_or_store.seals else None)
     assert head.content_length == len(body)
     assert shown.target_key == "täget +"
 
@@ -136,7 +129,7 @@ def test_complete_all_and_a_list_contradict_each_other(bucket: Any) -> None:
 # GetObjectMeta, tags, ACLs, restore
 
 
-def test_object_meta_tells_size_etag_date_and_crc_alone(oss: Server, bucket: Any) -> None:
+def test_object_meta_tells_size_etag_date_and_crc_alone(dev_or_store: Server, bucket: Any) -> None:
     put = bucket.put_object("k", b"x" * 1000, headers={"x-oss-meta-a": "b"})
 
     meta = bucket.get_object_meta("k")

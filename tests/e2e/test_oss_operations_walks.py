@@ -236,7 +236,7 @@ def test_uploads_with_a_callback_are_refused_and_store_nothing(sealed: Any) -> N
     callback = {"x-oss-callback": "eyJjYWxsYmFja1VybCI6Imh0dHA6Ly9leGFtcGxlLmNvbSJ9"}
     upload = sealed.init_multipart_upload("k").upload_id
     part = oss2.models.PartInfo(1, sealed.upload_part("k", upload, 1, b"x").etag)
-    refusal = (400, "NotImplemented", "A header you provided implies functionality that is not implemented")
+    refusal = (400, "NotImplemented", "A header you provided implies functionality that is not implemented.")
 
     assert oss2_refusal(sealed.put_object, "k", b"x", headers=callback) == refusal
     assert oss2_refusal(sealed.complete_multipart_upload, "k", upload, [part], headers=callback) == refusal

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import re
 from base64 import b64encode
 from typing import Any
 
@@ -12,11 +11,10 @@ import pytest
 import requests
 
 from sseproxy.signing.oss_v4 import derive_key
+from tests.support.forms import FAR, form_error, oss_form, post_form
 from tests.support.servers import ACCESS_KEY, SECRET_KEY, Launcher, Server, own_state, s3_client
 
 BUCKET = "forms"
-_FAR = "2099-01-01T00:00:00.000Z"
-_DATE = "20260101T000000Z"
 _SSE = "x-amz-server-side-encryption"
 _OSS_SSE = "x-oss-server-side-encryption"
 
@@ -34,36 +32,6 @@ def signer(request: pytest.FixtureRequest, dev: Server, boto: Any) -> Any:
     return boto if request.param == "v4" else s3_client(dev, signature_version="s3")
 
 
-def _post(url: str, fields: dict[str, str], file: Any = b"hello", name: str = "a.txt") -> requests.Response:
-    return requests.post(url, data=fields, files={"file": (name, file)}, timeout=60, allow_redirects=False)
-
-
-def _code(answer: requests.Response) -> tuple[int, str, str]:
-    found = re.search(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", answer.text, re.DOTALL)
-    assert found is not None, answer.text
-    return answer.status_code, found[1], found[2].replace("&quot;", '"')
-
-
-def _oss_form(dev: Server, version: int, *conditions: Any, secret: str = SECRET_KEY, **fields: str) -> dict[str, str]:
-    """Return the fields of a signed form; `x_oss_acl` stands for `x-oss-acl`."""
-    named = {name.replace("_", "-") if name.startswith("x_") else name: value for name, value in fields.items()}
-    extra: list[Any] = []
-    v4 = {
-        "x-oss-signature-version": "OSS4-HMAC-SHA256",
-        "x-oss-credential": f"{ACCESS_KEY}/20260101/cn-hangzhou/oss/aliyun_v4_request",
-        "x-oss-date": _DATE,
-    }
-    if version == 4:
-        extra = [{name: value} for name, value in v4.items()]
-    document = {"expiration": _FAR, "conditions": [{"bucket": BUCKET}, *conditions, *extra]}
-    policy = b64encode(json.dumps(document).encode())
-    if version == 1:
-        signature = b64encode(hmac.digest(secret.encode(), policy, "sha1")).decode()
-        return {**named, "policy": policy.decode(), "OSSAccessKeyId": ACCESS_KEY, "Signature": signature}
-    signature = hmac.digest(derive_key(secret, "20260101", "cn-hangzhou"), policy, "sha256").hex()
-    return {**named, **v4, "policy": policy.decode(), "x-oss-signature": signature}
-
-
 def test_a_form_of_boto3_is_stored_sealed_and_read_back(boto: Any, signer: Any) -> None:
     fields = {"Content-Type": "text/x", "x-amz-meta-note": "green", _SSE: "AES256", "success_action_status": "201"}
     form = signer.generate_presigned_post(
@@ -73,7 +41,7 @@ def test_a_form_of_boto3_is_stored_sealed_and_read_back(boto: Any, signer: Any) 
         Conditions=[["starts-with", f"${name}", ""] for name in fields] + [["content-length-range", 1, 100]],
     )
 
-    answer = _post(form["url"], form["fields"], b"hello", "b c.txt")
+    answer = post_form(form["url"], form["fields"], b"hello", "b c.txt")
 
     assert answer.status_code == 201, answer.text
     etag = f'"{hashlib.md5(b"hello").hexdigest()}"'
@@ -93,7 +61,7 @@ def test_a_file_of_any_size_is_what_comes_back(boto: Any, size: int) -> None:
     data = hashlib.shake_256(b"form").digest(size)
     form = boto.generate_presigned_post(BUCKET, f"size-{size}")
 
-    answer = _post(form["url"], form["fields"], data)
+    answer = post_form(form["url"], form["fields"], data)
 
     assert (answer.status_code, answer.content) == (204, b"")
     found = boto.get_object(Bucket=BUCKET, Key=f"size-{size}")
@@ -104,11 +72,11 @@ def test_a_kms_form_shows_its_key_and_a_checksum_is_verified(boto: Any) -> None:
     fields = {_SSE: "aws:kms", "x-amz-checksum-sha256": b64encode(hashlib.sha256(b"hello").digest()).decode()}
     form = boto.generate_presigned_post(BUCKET, "kms", Fields=fields, Conditions=[{n: v} for n, v in fields.items()])
 
-    answer = _post(form["url"], form["fields"])
+    answer = post_form(form["url"], form["fields"])
     assert (answer.status_code, answer.headers[_SSE]) == (204, "aws:kms")
     assert answer.headers[f"{_SSE}-aws-kms-key-id"]
     assert answer.headers["x-amz-checksum-sha256"] == fields["x-amz-checksum-sha256"]
-    assert _code(_post(form["url"], form["fields"], b"hallo")) == (
+    assert form_error(post_form(form["url"], form["fields"], b"hallo")) == (
         400,
         "BadDigest",
         "The SHA256 you specified did not match the calculated checksum.",
@@ -120,7 +88,7 @@ def test_a_browser_is_sent_where_the_form_says(boto: Any) -> None:
     fields = {"success_action_redirect": "https://example.com/done?a=1"}
     form = boto.generate_presigned_post(BUCKET, "go", Fields=fields, Conditions=[fields])
 
-    answer = _post(form["url"], form["fields"])
+    answer = post_form(form["url"], form["fields"])
 
     etag = hashlib.md5(b"hello").hexdigest()
     assert answer.status_code == 303
@@ -133,7 +101,7 @@ def test_tags_of_a_form_become_the_objects(boto: Any) -> None:
         BUCKET, "tags", Fields={"tagging": document}, Conditions=[["starts-with", "$tagging", ""]]
     )
 
-    assert _post(form["url"], form["fields"]).status_code == 204
+    assert post_form(form["url"], form["fields"]).status_code == 204
     assert boto.get_object_tagging(Bucket=BUCKET, Key="tags")["TagSet"] == [{"Key": "a", "Value": "b c"}]
 
 
@@ -148,10 +116,10 @@ def test_an_s3_form_against_its_policy_is_refused_with_amazons_words(boto: Any) 
     url, fields = form["url"], form["fields"]
 
     def code(changes: dict[str, str], file: bytes = b"hello") -> tuple[int, str, str]:
-        return _code(_post(url, {**fields, **changes}, file))
+        return form_error(post_form(url, {**fields, **changes}, file))
 
     def without(*names: str) -> tuple[int, str, str]:
-        return _code(_post(url, {name: value for name, value in fields.items() if name not in names}))
+        return form_error(post_form(url, {name: value for name, value in fields.items() if name not in names}))
 
     assert code({"acl": "public-read"}) == (
         403,
@@ -189,10 +157,13 @@ def test_a_form_that_is_none_is_refused(boto: Any, dev: Server) -> None:
     two: Any = [("key", (None, "k")), ("KEY", (None, "j")), ("file", ("a", b"x"))]
 
     nameless = requests.post(url, files={name: (None, value) for name, value in fields.items()}, timeout=60)
-    assert _code(nameless) == (400, "InvalidArgument", "POST requires exactly one file upload per request.")
+    assert form_error(nameless) == (400, "InvalidArgument", "POST requires exactly one file upload per request.")
     broken = {"Content-Type": "multipart/form-data; boundary=x"}
-    assert _code(requests.post(url, data=b"--y\r\n", headers=broken, timeout=60))[:2] == (400, "MalformedPOSTRequest")
-    assert _code(requests.post(url, files=two, timeout=60))[:2] == (400, "InvalidArgument")
+    assert form_error(requests.post(url, data=b"--y\r\n", headers=broken, timeout=60))[:2] == (
+        400,
+        "MalformedPOSTRequest",
+    )
+    assert form_error(requests.post(url, files=two, timeout=60))[:2] == (400, "InvalidArgument")
 
 
 def test_a_form_that_breaks_off_inside_its_file_stores_nothing(boto: Any) -> None:
@@ -205,7 +176,7 @@ def test_a_form_that_breaks_off_inside_its_file_stores_nothing(boto: Any) -> Non
     request.headers["Content-Length"] = "2000000"
 
     with requests.Session() as session:
-        assert _code(session.send(request, timeout=60))[:2] == (400, "MalformedPOSTRequest")
+        assert form_error(session.send(request, timeout=60))[:2] == (400, "MalformedPOSTRequest")
     assert "Contents" not in boto.list_objects_v2(Bucket=BUCKET, Prefix="short")
     assert "Uploads" not in boto.list_multipart_uploads(Bucket=BUCKET)
 
@@ -223,13 +194,13 @@ def test_fields_behind_the_file_are_ignored(boto: Any) -> None:
 @pytest.mark.parametrize("version", [1, 4])
 def test_an_oss_form_is_stored_sealed_and_read_back(dev: Server, boto: Any, version: int) -> None:
     bucket = oss2.Bucket(oss2.Auth(ACCESS_KEY, SECRET_KEY), dev.url, BUCKET, is_path_style=True)
-    form = _oss_form(
-        dev, version, ["starts-with", "$key", "user/"], ["content-length-range", 1, 100], {_OSS_SSE: "KMS"},
-        key="user/${filename}", x_oss_server_side_encryption="KMS", x_oss_meta_note="n",
+    form = oss_form(
+        BUCKET, ["starts-with", "$key", "user/"], ["content-length-range", 1, 100], {_OSS_SSE: "KMS"},
+        version=version, key="user/${filename}", x_oss_server_side_encryption="KMS", x_oss_meta_note="n",
         x_oss_content_type="text/y", success_action_status="200",
     )  # fmt: skip
 
-    answer = _post(f"{dev.url}/{BUCKET}", form)
+    answer = post_form(f"{dev.url}/{BUCKET}", form)
 
     assert (answer.status_code, answer.headers[_OSS_SSE]) == (200, "KMS"), answer.text
     crc = answer.headers["x-oss-hash-crc64ecma"]
@@ -241,9 +212,9 @@ def test_an_oss_form_is_stored_sealed_and_read_back(dev: Server, boto: Any, vers
 
 
 def test_the_misspelt_field_of_old_documents_encrypts(dev: Server, boto: Any) -> None:
-    form = _oss_form(dev, 1, key="misspelt", **{"X-OSS-server-side-encrpytion": "AES256"})
+    form = oss_form(BUCKET, key="misspelt", **{"X-OSS-server-side-encrpytion": "AES256"})
 
-    answer = _post(f"{dev.url}/{BUCKET}", form)
+    answer = post_form(f"{dev.url}/{BUCKET}", form)
 
     assert (answer.status_code, answer.headers[_OSS_SSE]) == (204, "AES256")
 
@@ -253,7 +224,7 @@ def test_an_oss_form_against_its_policy_is_refused_with_alibabas_codes(dev: Serv
     ranged = ["content-length-range", 3, 4]
 
     def code(*conditions: Any, version: int = 1, **fields: str) -> tuple[int, str, str]:
-        return _code(_post(url, _oss_form(dev, version, *conditions, **fields)))
+        return form_error(post_form(url, oss_form(BUCKET, *conditions, version=version, **fields)))
 
     assert code(ranged, key="r") == (400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.")
     assert code({"x-oss-object-acl": "private"}, key="r")[:2] == (403, "AccessDenied")
@@ -266,16 +237,16 @@ def test_an_oss_form_against_its_policy_is_refused_with_alibabas_codes(dev: Serv
     assert code(["in", "$key", ["a", "b"]], key="r")[:2] == (403, "AccessDenied")
     assert code()[:2] == (400, "InvalidArgument")
     bare = {"key": "r", "x-oss-meta-a": "b"}
-    assert _code(_post(url, bare))[:2] == (403, "AccessDenied")
+    assert form_error(post_form(url, bare))[:2] == (403, "AccessDenied")
 
 
 def test_a_v4_policy_must_name_what_it_was_signed_with(dev: Server, boto: Any) -> None:
-    form = _oss_form(dev, 4, key="r")
-    policy = b64encode(json.dumps({"expiration": _FAR, "conditions": []}).encode())
+    form = oss_form(BUCKET, version=4, key="r")
+    policy = b64encode(json.dumps({"expiration": FAR, "conditions": []}).encode())
     form["policy"] = policy.decode()
     form["x-oss-signature"] = hmac.digest(derive_key(SECRET_KEY, "20260101", "cn-hangzhou"), policy, "sha256").hex()
 
-    assert _code(_post(f"{dev.url}/{BUCKET}", form)) == (
+    assert form_error(post_form(f"{dev.url}/{BUCKET}", form)) == (
         403,
         "AccessDenied",
         "Invalid according to Policy: Policy misses conditions for: x-oss-signature-version, x-oss-credential, x-oss-date",
@@ -287,10 +258,10 @@ def test_an_unsigned_form_is_taken_where_unsigned_requests_are_trusted(launcher:
     client = s3_client(proxy)
     client.create_bucket(Bucket="open-forms")
 
-    assert _post(f"{proxy.url}/open-forms", {"key": "k"}).status_code == 204
+    assert post_form(f"{proxy.url}/open-forms", {"key": "k"}).status_code == 204
     assert client.get_object(Bucket="open-forms", Key="k")["Body"].read() == b"hello"
     url = f"{proxy.url}/open-forms"
-    assert _code(requests.post(url, data={"key": "k"}, timeout=60))[:2] == (412, "PreconditionFailed")
+    assert form_error(requests.post(url, data={"key": "k"}, timeout=60))[:2] == (412, "PreconditionFailed")
 
 
 def test_a_form_through_seaweedfs_is_sealed_there(on_weed: Server, weed: Server) -> None:
@@ -298,7 +269,7 @@ def test_a_form_through_seaweedfs_is_sealed_there(on_weed: Server, weed: Server)
     client.create_bucket(Bucket="forms-weed")
     form = client.generate_presigned_post("forms-weed", "k")
 
-    assert _post(form["url"], form["fields"], b"secret text").status_code == 204
+    assert post_form(form["url"], form["fields"], b"secret text").status_code == 204
     assert client.get_object(Bucket="forms-weed", Key="k")["Body"].read() == b"secret text"
     assert b"secret text" not in s3_client(weed).get_object(Bucket="forms-weed", Key="k")["Body"].read()
 
@@ -320,7 +291,7 @@ _DATA = "x-oss-server-side-data-encryption"
 def test_an_oss_form_chooses_its_encryption_in_fields(
     dev: Server, boto: Any, fields: dict[str, str], shown: dict[str, str]
 ) -> None:
-    answer = _post(f"{dev.url}/{BUCKET}", _oss_form(dev, 1, key="chosen") | fields)
+    answer = post_form(f"{dev.url}/{BUCKET}", oss_form(BUCKET, key="chosen") | fields)
 
     found = {
         name.lower(): "…" if name.lower().endswith("key-id") else value
@@ -344,7 +315,7 @@ def test_an_oss_form_chooses_its_encryption_in_fields(
 def test_nonsense_in_an_oss_forms_fields_stores_nothing(
     dev: Server, boto: Any, fields: dict[str, str], refusal: tuple[int, str]
 ) -> None:
-    answer = _post(f"{dev.url}/{BUCKET}", _oss_form(dev, 1, key="nonsense") | fields)
+    answer = post_form(f"{dev.url}/{BUCKET}", oss_form(BUCKET, key="nonsense") | fields)
 
-    assert _code(answer)[:2] == refusal
+    assert form_error(answer)[:2] == refusal
     assert "Contents" not in boto.list_objects_v2(Bucket=BUCKET, Prefix="nonsense")

@@ -224,8 +224,11 @@ def test_a_refusal_helps_without_giving_anything_away() -> None:
         verify(claim, request, "wrong", _NOW)
 
     details = refused.value.details
-    assert set(details) == {"AWSAccessKeyId", "StringToSign", "CanonicalRequest"}
+    texts = {"StringToSign", "CanonicalRequest"}
+    assert set(details) == {"AWSAccessKeyId", *texts, *(f"{name}Bytes" for name in texts)}
     assert details["AWSAccessKeyId"] == "ak"
+    for name in texts:
+        assert bytes.fromhex(details[f"{name}Bytes"]).decode() == details[name]
     assert details["StringToSign"].startswith(
         "AWS4-HMAC-SHA256\n20260101T000000Z\n20260101/eu-central-1/s3/aws4_request\n"
     )

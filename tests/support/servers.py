@@ -190,7 +190,7 @@ class Launcher:
             f"-volume.port={others[2]}", f"-volume.port.grpc={others[3]}", f"-filer.port={others[4]}",
             f"-filer.port.grpc={others[5]}", f"-s3.port.grpc={others[6]}",
             "-s3.port.iceberg=0", "-s3.port.lance=0",  # on fixed ports otherwise: two servers would collide
-            "-master.volumeSizeLimitMB=64", "-volume.max=0", "-master.telemetry=false",
+            "-master.volumeSizeLimitMB=64", "-volume.max=10000", "-master.telemetry=false",
         ]  # fmt: skip
         log = data / "weed.log"
         with log.open("wb") as sink:
