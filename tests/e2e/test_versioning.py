@@ -11,7 +11,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.oss_clients import oss2_bucket, oss2_refusal, v2_client
-from tests.support.places import STORE
 from tests.support.servers import Server, s3_client
 
 _MIB = 1024 * 1024
@@ -19,15 +18,9 @@ _OLD = random.Random(1).randbytes(3 * _MIB + 5)
 _NEW = b"new bytes"
 
 
-@pytest.fixture(params=["dev", STORE])
-def place(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
-    return server
-
-
 @pytest.fixture
-def s3(place: Server) -> Any:
-    return s3_client(place)
+def s3(dev_or_store: Server) -> Any:
+    return s3_client(dev_or_store)
 
 
 @pytest.fixture
@@ -38,15 +31,15 @@ def bucket(s3: Any, bucket_name: str) -> str:
 
 
 @pytest.fixture
-def oss(place: Server, bucket: str) -> Iterator[oss2.Bucket]:
-    handle = oss2_bucket(place, bucket)
+def oss(dev_or_store: Server, bucket: str) -> Iterator[oss2.Bucket]:
+    handle = oss2_bucket(dev_or_store, bucket)
     yield handle
     handle.session.session.close()
 
 
 @pytest.fixture
-def v2(place: Server) -> oss_v2.Client:
-    return v2_client(place)
+def v2(dev_or_store: Server) -> oss_v2.Client:
+    return v2_client(dev_or_store)
 
 
 def _refused(call: Any, **arguments: Any) -> tuple[int, str, dict[str, str]]:
@@ -56,7 +49,9 @@ def _refused(call: Any, **arguments: Any) -> tuple[int, str, dict[str, str]]:
     return meta["HTTPStatusCode"], caught.value.response["Error"]["Code"], meta["HTTPHeaders"]
 
 
-def test_versions_are_listed_as_head_shows_them_and_read_in_the_clear(place: Server, s3: Any, bucket: str) -> None:
+def test_versions_are_listed_as_head_shows_them_and_read_in_the_clear(
+    dev_or_store: Server, s3: Any, bucket: str
+) -> None:
     versions = [s3.put_object(Bucket=bucket, Key="k", Body=body)["VersionId"] for body in (_OLD, _NEW, b"")]
 
     listed = s3.list_object_versions(Bucket=bucket)["Versions"]
@@ -70,7 +65,7 @@ def test_versions_are_listed_as_head_shows_them_and_read_in_the_clear(place: Ser
         assert head["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
         got = s3.get_object(Bucket=bucket, Key="k", VersionId=entry["VersionId"])
         assert (got["Body"].read(), got["VersionId"]) == (body, entry["VersionId"])
-        assert ("ServerSideEncryption" in got) == place.seals
+        assert ("ServerSideEncryption" in got) == dev_or_store.seals
 
 
 def test_oss_versions_are_listed_as_head_shows_them(oss: oss2.Bucket, v2: oss_v2.Client, bucket: str) -> None:
