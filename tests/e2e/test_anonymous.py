@@ -7,8 +7,8 @@ import pytest
 import requests
 from botocore import UNSIGNED
 from botocore.client import Config
-from botocore.exceptions import ClientError
 
+from tests.support.s3_clients import boto_refusal_code
 from tests.support.servers import REGION, Launcher, Server, s3_client
 
 PUBLIC = "open-to-everybody"
@@ -40,13 +40,6 @@ def anybody(proxy: Server, owner: Any) -> Any:
     return boto3.client("s3", endpoint_url=proxy.url, region_name=REGION, config=settings)
 
 
-def _refusal(call: Any, **arguments: Any) -> tuple[int, str]:
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    answer: Any = raised.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
-
-
 def test_anybody_uploads_reads_lists_and_deletes_where_the_store_lets_them(
     owner: Any, anybody: Any, weed: Server
 ) -> None:
@@ -60,7 +53,7 @@ def test_anybody_uploads_reads_lists_and_deletes_where_the_store_lets_them(
     assert _SECRET not in s3_client(weed).get_object(Bucket=PUBLIC, Key="a/b")["Body"].read()
     assert owner.get_object(Bucket=PUBLIC, Key="a/b")["Body"].read() == _SECRET
     anybody.delete_object(Bucket=PUBLIC, Key="a/b")
-    assert _refusal(owner.head_object, Bucket=PUBLIC, Key="a/b")[0] == 404
+    assert boto_refusal_code(owner.head_object, Bucket=PUBLIC, Key="a/b")[0] == 404
 
 
 def test_a_large_upload_of_anybodys_is_streamed(anybody: Any, owner: Any) -> None:
@@ -76,10 +69,10 @@ def test_elsewhere_the_store_refuses(owner: Any, anybody: Any) -> None:
     owner.put_object(**where, Body=_SECRET)
 
     assert [
-        _refusal(anybody.put_object, **where, Body=b"x"),
-        _refusal(anybody.get_object, **where),
-        _refusal(anybody.delete_object, **where),
-        _refusal(anybody.list_objects_v2, Bucket="closed-to-others"),
+        boto_refusal_code(anybody.put_object, **where, Body=b"x"),
+        boto_refusal_code(anybody.get_object, **where),
+        boto_refusal_code(anybody.delete_object, **where),
+        boto_refusal_code(anybody.list_objects_v2, Bucket="closed-to-others"),
     ] == [(403, "AccessDenied")] * 4
     assert owner.get_object(**where)["Body"].read() == _SECRET
 
@@ -90,13 +83,13 @@ def test_what_rests_on_the_proxys_records_is_for_named_clients(owner: Any, anybo
     rule = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
 
     assert [
-        _refusal(anybody.create_multipart_upload, **where),
-        _refusal(anybody.list_parts, **where, UploadId=upload),
-        _refusal(anybody.upload_part, **where, UploadId=upload, PartNumber=1, Body=b"x"),
-        _refusal(anybody.abort_multipart_upload, **where, UploadId=upload),
-        _refusal(anybody.copy_object, **where, CopySource={"Bucket": "closed-to-others", "Key": "k"}),
-        _refusal(anybody.put_bucket_encryption, Bucket=PUBLIC, ServerSideEncryptionConfiguration=rule),
-        _refusal(anybody.get_object, Bucket="sseproxy-state", Key="x"),
+        boto_refusal_code(anybody.create_multipart_upload, **where),
+        boto_refusal_code(anybody.list_parts, **where, UploadId=upload),
+        boto_refusal_code(anybody.upload_part, **where, UploadId=upload, PartNumber=1, Body=b"x"),
+        boto_refusal_code(anybody.abort_multipart_upload, **where, UploadId=upload),
+        boto_refusal_code(anybody.copy_object, **where, CopySource={"Bucket": "closed-to-others", "Key": "k"}),
+        boto_refusal_code(anybody.put_bucket_encryption, Bucket=PUBLIC, ServerSideEncryptionConfiguration=rule),
+        boto_refusal_code(anybody.get_object, Bucket="sseproxy-state", Key="x"),
     ] == [(403, "AccessDenied")] * 7
     owner.abort_multipart_upload(**where, UploadId=upload)
 
@@ -104,8 +97,10 @@ def test_what_rests_on_the_proxys_records_is_for_named_clients(owner: Any, anybo
 def test_a_cmk_needs_a_name(owner: Any, anybody: Any) -> None:
     owner.put_object(Bucket=PUBLIC, Key="kms", Body=_SECRET, ServerSideEncryption="aws:kms")
 
-    assert _refusal(anybody.get_object, Bucket=PUBLIC, Key="kms") == (403, "AccessDenied")
-    refused = _refusal(anybody.put_object, Bucket=PUBLIC, Key="mine", Body=b"x", ServerSideEncryption="aws:kms")
+    assert boto_refusal_code(anybody.get_object, Bucket=PUBLIC, Key="kms") == (403, "AccessDenied")
+    refused = boto_refusal_code(
+        anybody.put_object, Bucket=PUBLIC, Key="mine", Body=b"x", ServerSideEncryption="aws:kms"
+    )
     assert refused == (403, "AccessDenied")
     assert owner.get_object(Bucket=PUBLIC, Key="kms")["Body"].read() == _SECRET
 

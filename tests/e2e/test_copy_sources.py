@@ -1,14 +1,13 @@
 """Promise: a copy whose source is missing says what of it is missing (S3 dossier §5.6, §11; OSS dossier §1.6, §3.4)."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import oss2
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.support.oss_clients import Refusal, created_bucket, oss2_refusal
 from tests.support.places import STORE
+from tests.support.s3_clients import boto_refusal
 from tests.support.servers import Server, s3_client
 
 _GONE = "0" * 32
@@ -30,13 +29,6 @@ OSS_MISSING: Mapping[str, tuple[str, Refusal]] = {
 }
 
 
-def _s3_refusal(call: Callable[..., Any], **named: Any) -> Refusal:
-    with pytest.raises(ClientError) as refused:
-        call(**named)
-    error, told = refused.value.response["Error"], refused.value.response["ResponseMetadata"]
-    return told["HTTPStatusCode"], error["Code"], error["Message"]
-
-
 @pytest.mark.parametrize("s3", ["dev", STORE, "on_weed"], indirect=True)
 @pytest.mark.parametrize("missing", S3_MISSING)
 def test_boto3_is_told_what_is_missing(s3: Server, bucket_name: str, missing: str) -> None:
@@ -51,8 +43,8 @@ def test_boto3_is_told_what_is_missing(s3: Server, bucket_name: str, missing: st
         "UploadId": client.create_multipart_upload(Bucket=bucket_name, Key="copy")["UploadId"],
     }
 
-    assert _s3_refusal(client.copy_object, **copied) == refusal
-    assert _s3_refusal(client.upload_part_copy, **part) == refusal
+    assert boto_refusal(client.copy_object, **copied) == refusal
+    assert boto_refusal(client.upload_part_copy, **part) == refusal
     assert [entry["Key"] for entry in client.list_objects_v2(Bucket=bucket_name)["Contents"]] == ["k"]
 
 
@@ -66,7 +58,7 @@ def test_boto3_is_told_of_versions_that_are_missing_or_markers(s3: Server, bucke
 
     def refused(version: str) -> Refusal:
         source = f"{bucket_name}/k" + (f"?versionId={version}" if version else "")
-        return _s3_refusal(client.copy_object, Bucket=bucket_name, Key="copy", CopySource=source)
+        return boto_refusal(client.copy_object, Bucket=bucket_name, Key="copy", CopySource=source)
 
     assert refused(_GONE) == _NO_VERSION
     assert refused("") == _NO_KEY

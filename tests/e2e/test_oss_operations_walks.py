@@ -10,7 +10,6 @@ import oss2
 import pytest
 
 from tests.support.oss_clients import created_bucket, oss2_refusal, v2_client
-from tests.support.places import STORE
 from tests.support.servers import ACCESS_KEY, SECRET_KEY, Server
 
 _MIB = 1024 * 1024
@@ -18,15 +17,9 @@ _CRC = "x-oss-hash-crc64ecma"
 _CONTROL = "a\tb\x01&<>+% ü"  # a name that XML can only tell url-encoded
 
 
-@pytest.fixture(params=["dev", STORE])
-def oss(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
-    return server
-
-
 @pytest.fixture
-def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(oss, bucket_name) as bucket:
+def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
+    with created_bucket(dev_or_store, bucket_name) as bucket:
         yield bucket
 
 
@@ -70,8 +63,8 @@ def test_oss2_resumes_a_download_that_was_interrupted(bucket: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize("auth", [oss2.Auth, oss2.AuthV4], ids=["V1", "V4"])
-def test_presigned_urls_put_get_and_head(oss: Server, bucket: Any, auth: Any) -> None:
-    signer = oss2.Bucket(auth(ACCESS_KEY, SECRET_KEY), oss.url, bucket.bucket_name, region="us-east-1")
+def test_presigned_urls_put_get_and_head(dev_or_store: Server, bucket: Any, auth: Any) -> None:
+    signer = oss2.Bucket(auth(ACCESS_KEY, SECRET_KEY), dev_or_store.url, bucket.bucket_name, region="us-east-1")
     headers = {"Content-Type": "text/plain", "x-oss-meta-a": "b"}
     key = "a b+ü/c"
 
@@ -144,8 +137,8 @@ def test_deleting_many_tells_what_was_deleted(bucket: Any) -> None:
 # alibabacloud-oss-v2
 
 
-def test_the_v2_managers_move_files_with_their_crc_checks(oss: Server, bucket: Any, tmp_path: Path) -> None:
-    client, name = v2_client(oss), bucket.bucket_name
+def test_the_v2_managers_move_files_with_their_crc_checks(dev_or_store: Server, bucket: Any, tmp_path: Path) -> None:
+    client, name = v2_client(dev_or_store), bucket.bucket_name
     body = random.Random(4).randbytes(3 * _MIB + 11)
     source, back = tmp_path / "source", tmp_path / "back"
     source.write_bytes(body)
@@ -165,8 +158,8 @@ def test_the_v2_managers_move_files_with_their_crc_checks(oss: Server, bucket: A
         assert file.read(100) == body[_MIB : _MIB + 100]
 
 
-def test_the_v2_paginators_see_every_entry_once(oss: Server, bucket: Any) -> None:
-    client, name = v2_client(oss), bucket.bucket_name
+def test_the_v2_paginators_see_every_entry_once(dev_or_store: Server, bucket: Any) -> None:
+    client, name = v2_client(dev_or_store), bucket.bucket_name
     for number in range(5):
         bucket.put_object(f"k{number}", b"x" * number)
     upload = bucket.init_multipart_upload("m").upload_id
@@ -189,8 +182,8 @@ def test_the_v2_paginators_see_every_entry_once(oss: Server, bucket: Any) -> Non
     assert [one.upload_id for page in uploads for one in page.uploads or ()] == [upload]
 
 
-def test_the_v2_sdk_deletes_many_and_presigns(oss: Server, bucket: Any) -> None:
-    client, name = v2_client(oss), bucket.bucket_name
+def test_the_v2_sdk_deletes_many_and_presigns(dev_or_store: Server, bucket: Any) -> None:
+    client, name = v2_client(dev_or_store), bucket.bucket_name
     signed = client.presign(oss_v2.PutObjectRequest(bucket=name, key="a", content_type="text/plain"))
     bucket.put_object_with_url(signed.url, b"signed", headers=dict(signed.signed_headers))
     bucket.put_object("b", b"x")

@@ -9,11 +9,11 @@ from typing import Any
 
 import oss2
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.support.moto_kms import MotoKms
 from tests.support.openbao import ROOT_TOKEN, OpenBao, running_openbao
 from tests.support.raw_http import exchange, sign
+from tests.support.s3_clients import boto_refusal_code
 from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server, s3_client
 
 ASKED_EVERY_TIME = "[cache]\nunwrapped_keys = 0\n"
@@ -121,13 +121,6 @@ def oss_bucket(server: Server, name: str) -> Any:
     return oss2.Bucket(oss2.Auth(ACCESS_KEY, SECRET_KEY), server.url, name, is_path_style=True)
 
 
-def refusal(call: Any, **arguments: Any) -> tuple[int, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    answer = caught.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
-
-
 def test_every_key_is_where_its_id_leads(first: Server, second: Server, moto_kms: MotoKms, bucket_name: str) -> None:
     arn = moto_kms.client().create_key()["KeyMetadata"]["Arn"]
     moto_kms.client().create_alias(AliasName="alias/led-to-moto", TargetKeyId=arn)
@@ -156,8 +149,8 @@ def test_a_key_that_is_not_there_is_told_in_both_dialects(first: Server, on_oss:
     client.create_bucket(Bucket=bucket_name)
     put = {"Bucket": bucket_name, "Key": "k", "Body": b"x", "ServerSideEncryption": "aws:kms"}
 
-    assert refusal(client.put_object, **put, SSEKMSKeyId="nobody") == (400, "KMS.NotFoundException")
-    assert refusal(client.put_object, **put, SSEKMSKeyId="alias/nobody") == (400, "KMS.NotFoundException")
+    assert boto_refusal_code(client.put_object, **put, SSEKMSKeyId="nobody") == (400, "KMS.NotFoundException")
+    assert boto_refusal_code(client.put_object, **put, SSEKMSKeyId="alias/nobody") == (400, "KMS.NotFoundException")
     with pytest.raises(oss2.exceptions.OssError) as caught:
         oss_bucket(on_oss, bucket_name).put_object("k", b"x", headers=_oss_kms("nobody"))
     assert (caught.value.status, caught.value.code) == (404, "KeyNotFound")
@@ -178,8 +171,8 @@ def test_a_key_that_was_switched_off_stops_reads_and_writes_in_both_dialects(
 
     own_bao.ask("DELETE", "transit/keys/switched/soft-delete")
     try:
-        assert refusal(client.get_object, Bucket=bucket_name, Key="s3") == (400, "KMS.DisabledException")
-        assert refusal(client.put_object, **put, Key="s3") == (400, "KMS.DisabledException")
+        assert boto_refusal_code(client.get_object, Bucket=bucket_name, Key="s3") == (400, "KMS.DisabledException")
+        assert boto_refusal_code(client.put_object, **put, Key="s3") == (400, "KMS.DisabledException")
         calls: tuple[Callable[[], Any], ...] = (
             lambda: bucket.get_object("oss"),
             lambda: bucket.put_object("oss", b"y", headers=_oss_kms("switched")),
@@ -212,15 +205,15 @@ def test_while_the_kms_is_away_kept_keys_go_on_and_everything_else_is_503_in_bot
         read = exchange(second, "GET", target, sign(second, "GET", target))
         with pytest.raises(oss2.exceptions.OssError) as caught:
             bucket.get_object("oss")
-        wrote = refusal(client.put_object, Bucket=bucket_name, Key="new", Body=b"x", **kms)
+        wrote = boto_refusal_code(client.put_object, Bucket=bucket_name, Key="new", Body=b"x", **kms)
         # Nothing falls back to another key: AES256 has its key there as well.
-        fell_back = refusal(client.put_object, Bucket=bucket_name, Key="new", Body=b"x")
+        fell_back = boto_refusal_code(client.put_object, Bucket=bucket_name, Key="new", Body=b"x")
 
     assert (read.status, read.text("Code"), read.headers["retry-after"]) == (503, "ServiceUnavailable", "1")
     assert (caught.value.status, caught.value.code) == (503, "ServiceUnavailable")
     assert caught.value.headers["Retry-After"] == "1"
     assert wrote == fell_back == (503, "ServiceUnavailable")
-    assert refusal(client.head_object, Bucket=bucket_name, Key="new")[0] == 404
+    assert boto_refusal_code(client.head_object, Bucket=bucket_name, Key="new")[0] == 404
 
 
 def test_check_asks_the_key_services_and_a_start_without_them_fails(place: Place, own_bao: OpenBao) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import xxhash
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import ClientError
 
 from tests.support.command_line import Tool
 from tests.support.raw_http import signed
+from tests.support.s3_clients import boto_refusal
 from tests.support.servers import Server, s3_client
 
 _MIB = 1024 * 1024
@@ -48,13 +48,6 @@ _HASHES: Mapping[str, Callable[[bytes], Any]] = {
 def _checksum(algorithm: str, data: bytes) -> bytes:
     digest: bytes = _HASHES[algorithm](data).digest()
     return digest
-
-
-def _refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    answer: Any = raised.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
 both_ways = pytest.mark.parametrize("place", ["dev", "dev_https"], indirect=True)  # in headers over http, else behind
@@ -108,8 +101,8 @@ def test_a_wrong_checksum_stores_nothing(client: Any, bucket: str, algorithm: st
     given = {f"Checksum{algorithm}": _WORLD[algorithm]}
 
     right = client.put_object(**where, Body=b"hello world", **given)
-    wrong = _refusal(client.put_object, **where, Body=b"hello World", **given)
-    malformed = _refusal(client.put_object, **where, Body=b"x", **{f"Checksum{algorithm}": "bad"})
+    wrong = boto_refusal(client.put_object, **where, Body=b"hello World", **given)
+    malformed = boto_refusal(client.put_object, **where, Body=b"x", **{f"Checksum{algorithm}": "bad"})
 
     assert right[f"Checksum{algorithm}"] == _WORLD[algorithm]
     assert wrong == (400, "BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
@@ -243,7 +236,7 @@ def test_an_upload_without_an_algorithm_gets_a_crc64nvme_and_tells_the_number_of
 def test_impossible_checksums_of_an_upload_are_refused(
     client: Any, bucket: str, asked: dict[str, str], message: str
 ) -> None:
-    refused = _refusal(client.create_multipart_upload, Bucket=bucket, Key="k", **asked)
+    refused = boto_refusal(client.create_multipart_upload, Bucket=bucket, Key="k", **asked)
 
     assert refused == (400, "InvalidRequest", message)
 
@@ -254,29 +247,29 @@ def test_complete_checks_what_it_says_of_checksums(client: Any, bucket: str) -> 
     other = [{**line, "ChecksumSHA256": lines[0]["ChecksumSHA256"]} for line in lines]
     complete = client.complete_multipart_upload
 
-    assert _refusal(complete, **of, MultipartUpload={"Parts": bare}) == (
+    assert boto_refusal(complete, **of, MultipartUpload={"Parts": bare}) == (
         400,
         "InvalidRequest",
         "The upload was created using a sha256 checksum. The complete request must include the checksum for each part. "
         "It was missing for part 1 in the request.",
     )
-    assert _refusal(complete, **of, MultipartUpload={"Parts": other})[:2] == (400, "InvalidPart")
-    assert _refusal(complete, **of, MultipartUpload={"Parts": lines}, ChecksumType="FULL_OBJECT") == (
+    assert boto_refusal(complete, **of, MultipartUpload={"Parts": other})[:2] == (400, "InvalidPart")
+    assert boto_refusal(complete, **of, MultipartUpload={"Parts": lines}, ChecksumType="FULL_OBJECT") == (
         400,
         "InvalidRequest",
         "The upload was created using the COMPOSITE checksum mode. The complete request must use the same checksum mode.",
     )
-    assert _refusal(complete, **of, MultipartUpload={"Parts": lines}, MpuObjectSize=5) == (
+    assert boto_refusal(complete, **of, MultipartUpload={"Parts": lines}, MpuObjectSize=5) == (
         400,
         "InvalidRequest",
         f"The provided 'x-amz-mp-object-size' header value 5 does not match what was computed: {5 * _MIB + 1}",
     )
-    assert _refusal(complete, **of, MultipartUpload={"Parts": lines}, ChecksumSHA256=_WORLD["SHA256"]) == (
+    assert boto_refusal(complete, **of, MultipartUpload={"Parts": lines}, ChecksumSHA256=_WORLD["SHA256"]) == (
         400,
         "BadDigest",
         "The SHA256 you specified did not match the calculated checksum.",
     )
-    assert _refusal(complete, **of, MultipartUpload={"Parts": lines}, ChecksumCRC32=_WORLD["CRC32"]) == (
+    assert boto_refusal(complete, **of, MultipartUpload={"Parts": lines}, ChecksumCRC32=_WORLD["CRC32"]) == (
         400,
         "InvalidRequest",
         "Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum Type: crc32",
@@ -290,7 +283,7 @@ def test_a_part_with_another_algorithm_is_refused(client: Any, bucket: str) -> N
     created = client.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="SHA256")
     of = {"Bucket": bucket, "Key": "k", "UploadId": created["UploadId"]}
 
-    refused = _refusal(client.upload_part, **of, PartNumber=1, Body=b"x", ChecksumAlgorithm="SHA1")
+    refused = boto_refusal(client.upload_part, **of, PartNumber=1, Body=b"x", ChecksumAlgorithm="SHA1")
 
     message = "Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum Type: sha1"
     assert refused == (400, "InvalidRequest", message)
@@ -379,7 +372,7 @@ def test_attributes_of_an_object_under_a_customers_key_need_that_key(dev: Server
     told = client.get_object_attributes(**where, ObjectAttributes=["ETag", "ObjectSize"], **trio)
 
     assert (told["ETag"], told["ObjectSize"]) == (put["ETag"].strip('"'), 1)
-    assert _refusal(client.get_object_attributes, **where, ObjectAttributes=["ETag"])[:2] == (400, "InvalidRequest")
+    assert boto_refusal(client.get_object_attributes, **where, ObjectAttributes=["ETag"])[:2] == (400, "InvalidRequest")
 
 
 def test_attributes_of_an_object_that_is_not_sealed_are_the_storages(

@@ -2,25 +2,17 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.support.kms_swap import create_key
 from tests.support.raw_http import signed
+from tests.support.s3_clients import boto_refusal
 from tests.support.servers import ACCESS_KEY, Launcher, Server, s3_client
 
 _KMS: dict[str, Any] = {"ServerSideEncryption": "aws:kms"}
 _CUSTOMER: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
-
-
-def _refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    answer: Any = raised.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
 def _rule(word: str = "AES256", key_id: str | None = None, **more: Any) -> dict[str, Any]:
@@ -118,11 +110,11 @@ def test_blocked_customers_keys_are_refused_on_writes_and_serve_reads(client: An
         f'"arn:aws:s3:::{bucket}/new" because this bucket has blocked upload requests that specify Server Side '
         "Encryption with Customer provided keys (SSE-C). Please specify a different server-side encryption type",
     )
-    assert _refusal(client.put_object, **new, Body=b"x", **_CUSTOMER) == expected
-    assert _refusal(client.create_multipart_upload, **new, **_CUSTOMER) == expected
-    assert _refusal(client.copy_object, **new, **source, **_CUSTOMER) == expected
+    assert boto_refusal(client.put_object, **new, Body=b"x", **_CUSTOMER) == expected
+    assert boto_refusal(client.create_multipart_upload, **new, **_CUSTOMER) == expected
+    assert boto_refusal(client.copy_object, **new, **source, **_CUSTOMER) == expected
     bad = {**_CUSTOMER, "SSECustomerAlgorithm": "nonsense"}
-    assert _refusal(client.put_object, **new, Body=b"x", **bad) == expected
+    assert boto_refusal(client.put_object, **new, Body=b"x", **bad) == expected
     client.copy_object(**new, **source)
     assert client.get_object(**where, **_CUSTOMER)["Body"].read() == b"old"
     assert client.get_object(**new)["Body"].read() == b"old"
@@ -136,7 +128,7 @@ def test_a_block_stays_until_it_is_taken_back(client: Any, bucket: str) -> None:
     after_put = _shown(client, bucket)
     client.delete_bucket_encryption(Bucket=bucket)
     after_delete = _shown(client, bucket)
-    refused = _refusal(client.put_object, **where, **_CUSTOMER)
+    refused = boto_refusal(client.put_object, **where, **_CUSTOMER)
     client.put_bucket_encryption(Bucket=bucket, **_rule(**_OPEN))
     client.put_object(**where, **_CUSTOMER)
 
@@ -200,8 +192,8 @@ def test_a_rule_needs_a_digest_and_a_bucket(dev: Server, client: Any, bucket: st
         "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
     )
     for call in (client.get_bucket_encryption, client.delete_bucket_encryption):
-        assert _refusal(call, Bucket="no-such-bucket-at-all")[:2] == (404, "NoSuchBucket")
-    assert _refusal(client.put_bucket_encryption, Bucket="no-such-bucket-at-all", **_rule())[:2] == (
+        assert boto_refusal(call, Bucket="no-such-bucket-at-all")[:2] == (404, "NoSuchBucket")
+    assert boto_refusal(client.put_bucket_encryption, Bucket="no-such-bucket-at-all", **_rule())[:2] == (
         404,
         "NoSuchBucket",
     )
@@ -237,10 +229,10 @@ def test_uploads_that_ask_for_less_than_kms_are_refused(strict: Server, bucket_n
     expected = (403, "AccessDenied", "This endpoint is configured to take objects into this bucket with KMS alone.")
     asks: list[dict[str, Any]] = [{}, {"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "AES192"}, _CUSTOMER]
     for asked in asks:
-        assert _refusal(client.put_object, **where, Body=b"x", **asked) == expected
-        assert _refusal(client.create_multipart_upload, **where, **asked) == expected
-        assert _refusal(client.copy_object, **where, CopySource=where, **asked)[0] in {403, 404}
-    assert _refusal(client.put_bucket_encryption, Bucket=bucket_name, **_rule("AES256")) == expected
+        assert boto_refusal(client.put_object, **where, Body=b"x", **asked) == expected
+        assert boto_refusal(client.create_multipart_upload, **where, **asked) == expected
+        assert boto_refusal(client.copy_object, **where, CopySource=where, **asked)[0] in {403, 404}
+    assert boto_refusal(client.put_bucket_encryption, Bucket=bucket_name, **_rule("AES256")) == expected
     client.put_object(**where, Body=b"x", **allowed)
     client.put_bucket_encryption(Bucket=bucket_name, **_rule("aws:kms", "alias/allowed"))
     client.put_object(**where, Body=b"y")
@@ -252,8 +244,8 @@ def test_other_keys_than_the_allowed_ones_are_refused(strict: Server, bucket_nam
     where: dict[str, Any] = {"Bucket": bucket_name, "Key": "k"}
     client.create_bucket(Bucket=bucket_name)
 
-    refused = _refusal(client.put_object, **where, Body=b"x", **_KMS, SSEKMSKeyId="alias/not-allowed")
-    unnamed = _refusal(client.put_object, **where, Body=b"x", **_KMS)
+    refused = boto_refusal(client.put_object, **where, Body=b"x", **_KMS, SSEKMSKeyId="alias/not-allowed")
+    unnamed = boto_refusal(client.put_object, **where, Body=b"x", **_KMS)
 
     assert refused[:2] == unnamed[:2] == (403, "AccessDenied")
 

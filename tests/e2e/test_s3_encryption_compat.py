@@ -1,24 +1,16 @@
 """Promise: where S3's authorities disagree, one setting says whose answers are given (docs/dialects.md)."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.support.kms_swap import create_key
+from tests.support.s3_clients import boto_refusal_code
 from tests.support.servers import Launcher, Server, s3_client
 
 _CUSTOMER: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
 _OTHER: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"o" * 32}
 _KMS: dict[str, Any] = {"ServerSideEncryption": "aws:kms"}
-
-
-def _refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str]:
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    answer: Any = raised.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +44,7 @@ def test_a_bucket_without_a_rule(client: Any, compat: str, bucket: str) -> None:
         (rule,) = client.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
         assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     else:
-        refused = _refusal(client.get_bucket_encryption, Bucket=bucket)
+        refused = boto_refusal_code(client.get_bucket_encryption, Bucket=bucket)
         assert refused == (404, "ServerSideEncryptionConfigurationNotFoundError")
 
 
@@ -61,8 +53,8 @@ def test_a_wrong_customers_key(client: Any, compat: str, bucket: str) -> None:
     client.put_object(**where, Body=b"x", **_CUSTOMER)
 
     expected = {"aws": (403, "AccessDenied"), "ceph": (400, "InvalidRequest")}
-    assert _refusal(client.get_object, **where, **_OTHER) == expected[compat]
-    assert _refusal(client.head_object, **where, **_OTHER)[0] == expected[compat][0]
+    assert boto_refusal_code(client.get_object, **where, **_OTHER) == expected[compat]
+    assert boto_refusal_code(client.head_object, **where, **_OTHER)[0] == expected[compat][0]
 
 
 def test_kms_without_a_key_id(client: Any, places: dict[str, Server], compat: str, bucket: str) -> None:
@@ -75,19 +67,19 @@ def test_kms_without_a_key_id(client: Any, places: dict[str, Server], compat: st
     if compat == "aws":
         assert client.put_object(**where, **_KMS)["ServerSideEncryption"] == "aws:kms"
     else:
-        assert _refusal(client.put_object, **where, **_KMS) == (400, "InvalidArgument")
+        assert boto_refusal_code(client.put_object, **where, **_KMS) == (400, "InvalidArgument")
 
 
 def test_a_part_number_beyond_the_last(client: Any, compat: str, bucket: str) -> None:
     client.put_object(Bucket=bucket, Key="k", Body=b"x")
 
-    refused = _refusal(client.get_object, Bucket=bucket, Key="k", PartNumber=2)
+    refused = boto_refusal_code(client.get_object, Bucket=bucket, Key="k", PartNumber=2)
 
     assert refused == {"aws": (416, "InvalidPartNumber"), "ceph": (400, "InvalidPart")}[compat]
 
 
 def test_a_malformed_checksum(client: Any, compat: str, bucket: str) -> None:
-    refused = _refusal(client.put_object, Bucket=bucket, Key="k", Body=b"x", ChecksumSHA256="bad")
+    refused = boto_refusal_code(client.put_object, Bucket=bucket, Key="k", Body=b"x", ChecksumSHA256="bad")
 
     assert refused == {"aws": (400, "InvalidRequest"), "ceph": (400, "BadDigest")}[compat]
 
@@ -95,7 +87,7 @@ def test_a_malformed_checksum(client: Any, compat: str, bucket: str) -> None:
 def test_a_complete_without_parts(client: Any, compat: str, bucket: str) -> None:
     upload = client.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
 
-    refused = _refusal(
+    refused = boto_refusal_code(
         client.complete_multipart_upload, Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": []}
     )
 
@@ -109,7 +101,7 @@ def test_a_complete_under_a_customers_key(client: Any, compat: str, bucket: str)
     complete = {**of, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}}
 
     if compat == "ceph":
-        assert _refusal(client.complete_multipart_upload, **complete) == (400, "InvalidRequest")
+        assert boto_refusal_code(client.complete_multipart_upload, **complete) == (400, "InvalidRequest")
     done = client.complete_multipart_upload(**complete, **(_CUSTOMER if compat == "ceph" else {}))
 
     headers = done["ResponseMetadata"]["HTTPHeaders"]

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.support.command_line import Tool
 from tests.support.kms_swap import create_key, set_state
 from tests.support.raw_http import signed
+from tests.support.s3_clients import boto_refusal
 from tests.support.servers import Launcher, Server, s3_client
 
 _MIB = 1024 * 1024
@@ -23,13 +23,6 @@ _SSE = "x-amz-server-side-encryption"
 
 def _arn(key_id: str) -> str:
     return f"arn:aws:kms:::key/{key_id}"
-
-
-def _refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    answer: Any = raised.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
 @pytest.fixture
@@ -86,7 +79,7 @@ def test_equal_bytes_get_another_etag_each_time(client: Any, bucket: str) -> Non
 
 @pytest.mark.parametrize("name", ["fake-key-id", "alias/nobody", str(uuid.UUID(int=7)), _arn(str(uuid.UUID(int=7)))])
 def test_a_key_that_does_not_exist_is_refused(client: Any, bucket: str, name: str) -> None:
-    refused = _refusal(client.put_object, Bucket=bucket, Key="k", Body=b"x", **_KMS, SSEKMSKeyId=name)
+    refused = boto_refusal(client.put_object, Bucket=bucket, Key="k", Body=b"x", **_KMS, SSEKMSKeyId=name)
 
     assert refused[:2] == (400, "KMS.NotFoundException")
 
@@ -100,11 +93,11 @@ def test_a_disabled_key_neither_writes_nor_reads(launcher: Launcher, bucket_name
     client.put_object(**where, Body=b"x", **_KMS, SSEKMSKeyId=key_id)
     set_state(server.data, key_id, "Disabled")
 
-    assert _refusal(client.put_object, **where, Body=b"x", **_KMS, SSEKMSKeyId=key_id)[:2] == (
+    assert boto_refusal(client.put_object, **where, Body=b"x", **_KMS, SSEKMSKeyId=key_id)[:2] == (
         400,
         "KMS.DisabledException",
     )
-    assert _refusal(client.get_object, **where)[:2] == (400, "KMS.DisabledException")
+    assert boto_refusal(client.get_object, **where)[:2] == (400, "KMS.DisabledException")
 
 
 def test_a_context_is_bound_and_shown_to_its_writer_alone(client: Any, bucket: str) -> None:
@@ -136,10 +129,10 @@ def test_the_bucket_key_flag_is_told_where_it_is_true_alone(client: Any, bucket:
 
 
 def test_two_layers_are_refused_rather_than_faked(client: Any, bucket: str) -> None:
-    refused = _refusal(client.put_object, Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms:dsse")
+    refused = boto_refusal(client.put_object, Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms:dsse")
 
     assert refused == (501, "NotImplemented", "A header you provided implies functionality that is not implemented")
-    assert _refusal(client.head_object, Bucket=bucket, Key="k")[0] == 404
+    assert boto_refusal(client.head_object, Bucket=bucket, Key="k")[0] == 404
 
 
 def _update(client: Any, **arguments: Any) -> Any:
@@ -178,12 +171,15 @@ def test_what_cannot_be_put_under_another_key_is_refused(
     client.put_object(**where, Body=b"x", SSECustomerAlgorithm="AES256", SSECustomerKey=b"k" * 32)
     unseen = {"Bucket": bucket, "Key": "nothing"}
 
-    assert _refusal(_update, client=client, **where, arn=_arn(key_id))[:2] == (400, "InvalidRequest")
-    assert _refusal(_update, client=client, **unseen, arn=_arn(key_id))[:2] == (404, "NoSuchKey")
+    assert boto_refusal(_update, client=client, **where, arn=_arn(key_id))[:2] == (400, "InvalidRequest")
+    assert boto_refusal(_update, client=client, **unseen, arn=_arn(key_id))[:2] == (404, "NoSuchKey")
     client.put_object(**where, Body=b"x")
-    assert _refusal(_update, client=client, **where, arn=key_id)[:2] == (400, "InvalidRequest")
-    assert _refusal(_update, client=client, **where, arn="arn:aws:kms:::alias/photos")[:2] == (400, "InvalidRequest")
-    assert _refusal(_update, client=client, **where, arn=_arn(str(uuid.UUID(int=8))))[:2] == (
+    assert boto_refusal(_update, client=client, **where, arn=key_id)[:2] == (400, "InvalidRequest")
+    assert boto_refusal(_update, client=client, **where, arn="arn:aws:kms:::alias/photos")[:2] == (
+        400,
+        "InvalidRequest",
+    )
+    assert boto_refusal(_update, client=client, **where, arn=_arn(str(uuid.UUID(int=8))))[:2] == (
         400,
         "KMS.NotFoundException",
     )
@@ -221,7 +217,7 @@ def test_only_the_current_version_is_put_under_another_key(on_weed: Server, buck
     old = client.put_object(Bucket=bucket, Key="k", Body=b"old")["VersionId"]
     new = client.put_object(Bucket=bucket, Key="k", Body=b"new")["VersionId"]
 
-    refused = _refusal(_update, client=client, Bucket=bucket, Key="k", VersionId=old, arn=_arn(key_id))
+    refused = boto_refusal(_update, client=client, Bucket=bucket, Key="k", VersionId=old, arn=_arn(key_id))
     _update(client, Bucket=bucket, Key="k", VersionId=new, arn=_arn(key_id))
 
     assert refused[:2] == (501, "NotImplemented")
