@@ -161,6 +161,15 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadFacts:
+    """What the storage's ListParts tells of the upload itself: owners as (id, name), None for what it does not tell."""
+
+    initiator: tuple[str, str | None] | None = None
+    owner: tuple[str, str | None] | None = None
+    storage_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartsPage:
     """A page of ListParts."""
 
@@ -173,6 +182,7 @@ class PartsPage:
     truncated: bool
     url_encoded: bool
     parts: Sequence[PartView]
+    facts: UploadFacts = UploadFacts()
     checksum_algorithm: ChecksumAlgorithm | None = None
     checksum_type: ChecksumType | None = None
     client_encryption: Mapping[str, str] = field(default_factory=dict)  # as `policy.client_encryption` names it
@@ -271,6 +281,7 @@ class XmlShapes:
     parse_parts: Callable[
         [bytes], tuple[list[PartView], int | None]
     ]  # stored sizes and ETags; next marker if truncated
+    parse_upload_facts: Callable[[bytes], UploadFacts]  # from the same document
     parse_listing: Callable[[bytes], list[ListedEntry]]  # objects v1, v2 and versions
     render_listing: Callable[[bytes, Sequence[ListedEntry]], bytes]  # the document again with what the entries say
     parse_keys: Callable[
@@ -330,6 +341,7 @@ class Dialect:
     uncovered_form_fields: frozenset[str] | None = None  # need no condition in a form's policy; None: none needs one
     refused_form_fields: frozenset[str] = frozenset()  # behind `header_prefix`: headers that no form may bring
     form_takes_type_of_file: bool = False  # the file part's own Content-Type wins over the form's
+    form_hears_encryption_headers: bool = False  # those of the POST itself count where no field says anything
     client_encryption_checked: bool = False  # what clients say of an encryption of their own must fit together
     traffic_limit: TrafficLimit | None = None  # None: clients cannot limit their speed
     default_encryption_shown: bool = False  # GET ?encryption of a bucket without a rule: the default, else 404

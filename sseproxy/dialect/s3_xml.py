@@ -135,6 +135,7 @@ S3_XML = XmlShapes(
     parse_copied_part=xml_shapes.parse_copied_part,
     render_parts=partial(xml_shapes.render_parts, _MANNER),
     parse_parts=xml_shapes.parse_parts,
+    parse_upload_facts=xml_shapes.parse_upload_facts,
     parse_listing=xml_listings.parse_listing,
     render_listing=partial(xml_listings.render_listing, _MANNER),
     parse_keys=xml_listings.parse_keys,

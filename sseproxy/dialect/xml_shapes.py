@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
-from sseproxy.dialect.base import CompletedPart, CompletedUpload, ErrorCode, PartsPage, PartView
+from sseproxy.dialect.base import CompletedPart, CompletedUpload, ErrorCode, PartsPage, PartView, UploadFacts
 from sseproxy.dialect.xml_reading import child, children, parse_xml, text_of
 from sseproxy.dialect.xml_writing import document_of, element, group, optional
 from sseproxy.errors import MalformedXml, UnsupportedFeature, UpstreamAnswered, UpstreamError
@@ -200,6 +200,9 @@ def render_parts(manner: Manner, page: PartsPage) -> bytes:
         element("Bucket", page.bucket),
         element("Key", shown_key(manner, page.key, page.url_encoded)),
         element("UploadId", page.upload_id),
+        _person("Initiator", page.facts.initiator),
+        _person("Owner", page.facts.owner),
+        optional("StorageClass", page.facts.storage_class),
         element("PartNumberMarker", page.marker),
         optional("NextPartNumberMarker", page.next_marker),
         element("MaxParts", page.most),
@@ -214,6 +217,10 @@ def render_parts(manner: Manner, page: PartsPage) -> bytes:
         if name in page.client_encryption
     ]
     return document_of("ListPartsResult", manner.namespace, [*head, *(_part(manner, part) for part in page.parts)])
+
+
+def _person(name: str, who: tuple[str, str | None] | None) -> str:
+    return "" if who is None else group(name, element("ID", who[0]), optional("DisplayName", who[1]))
 
 
 def _part(manner: Manner, part: PartView) -> str:
@@ -243,6 +250,22 @@ def parse_parts(document: bytes) -> tuple[list[PartView], int | None]:
     if not is_true(text_of(root, "IsTruncated")) or not parts:
         return parts, None
     return parts, whole_number(text_of(root, "NextPartNumberMarker") or str(parts[-1].number))
+
+
+def parse_upload_facts(document: bytes) -> UploadFacts:
+    """Return what the storage's ListParts tells of the upload itself."""
+    root = _result(document, "ListPartsResult")
+    return UploadFacts(
+        initiator=_read_person(child(root, "Initiator")),
+        owner=_read_person(child(root, "Owner")),
+        storage_class=text_of(root, "StorageClass") or None,
+    )
+
+
+def _read_person(who: Element | None) -> tuple[str, str | None] | None:
+    if who is None:
+        return None
+    return text_of(who, "ID"), text_of(who, "DisplayName") if child(who, "DisplayName") is not None else None
 
 
 def render_delete(manner: Manner, keys: Sequence[str]) -> bytes:

@@ -3,13 +3,14 @@
 The backend knows which attempt of a part is the present one, the records know what the client was told of it.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
 
 from multidict import CIMultiDict
 
-from sseproxy.dialect.base import PartsPage, PartView
+from sseproxy.dialect.base import PartsPage, PartView, UploadFacts
 from sseproxy.errors import InvalidArgument
 from sseproxy.exchange import Request, Response
 from sseproxy.format import ClosingKeys, DataKey, PartRecord
@@ -31,7 +32,8 @@ async def list_parts(services: Services, request: Request) -> Response:
     marker = _number(request, "part-number-marker", default=0)
     most = min(_number(request, "max-parts", default=_PAGE), services.dialect.limits.most_listed)
     key = await open_for_closing(services, request, upload)
-    parts = await present_parts(services, address_of(request), upload, key, after=marker, most=most + 1)
+    pages = [page async for page in _pages(services, address_of(request), upload.upload_id, marker, most + 1)]
+    parts = await _latest(services, upload, key, [part for page in pages for part in page.parts], marker, most + 1)
     shown, truncated = parts[:most], 0 < most < len(parts)
     page = PartsPage(
         bucket=upload.ref.bucket,
@@ -43,6 +45,7 @@ async def list_parts(services: Services, request: Request) -> Response:
         truncated=truncated,
         url_encoded=request.query.get("encoding-type") == "url",
         parts=shown,
+        facts=pages[0].facts,
         checksum_algorithm=upload.checksum_algorithm,
         checksum_type=upload.checksum_type,
         client_encryption=upload.client_encryption or {},
@@ -52,17 +55,24 @@ async def list_parts(services: Services, request: Request) -> Response:
 
 
 async def present_parts(
+    services: Services, address: Address, upload: Upload, key: DataKey | ClosingKeys
+) -> list[PartView]:
+    """Return the latest attempt of every part, in order."""
+    listed = [part async for part in backend_parts(services, address, upload.upload_id)]
+    return await _latest(services, upload, key, listed)
+
+
+async def _latest(
     services: Services,
-    address: Address,
     upload: Upload,
     key: DataKey | ClosingKeys,
-    *,
+    listed: Sequence[PartView],
     after: int = 0,
     most: int | None = None,
 ) -> list[PartView]:
-    """Return the latest attempt of every part with a number above `after`, at most `most`, in order."""
+    """Return the latest attempt of parts with a number above `after`, at most `most`; `listed` are the storage's."""
     backend: dict[int, PartView] = {}
-    async for part in backend_parts(services, address, upload.upload_id, after=after, most=most):
+    for part in listed:
         # Some storages (SeaweedFS) list every attempt of a part, in any order.
         known = backend.get(part.number)
         if known is None or part.last_modified >= known.last_modified:
@@ -92,10 +102,26 @@ async def is_kept(state: StateStore, upload: Upload, record: PartRecord) -> bool
     return start[: len(record.salt)] == record.salt
 
 
-async def backend_parts(
-    services: Services, address: Address, upload_id: str, *, after: int = 0, most: int | None = None
-) -> AsyncGenerator[PartView]:
+async def backend_parts(services: Services, address: Address, upload_id: str) -> AsyncGenerator[PartView]:
     """Yield the parts that the backend has, with stored sizes and the backend's ETags, page by page."""
+    async with aclosing(_pages(services, address, upload_id)) as pages:
+        async for page in pages:
+            for part in page.parts:
+                yield part
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of the backend's ListParts."""
+
+    parts: Sequence[PartView]
+    facts: UploadFacts
+
+
+async def _pages(
+    services: Services, address: Address, upload_id: str, after: int = 0, most: int | None = None
+) -> AsyncGenerator[_Page]:
+    """Yield pages of the backend's, beginning above `after`; no more where there are `most` parts."""
     marker: int | None = after
     seen = 0
     while marker is not None:
@@ -107,9 +133,9 @@ async def backend_parts(
         )
         async with services.upstream.send(request) as response:
             await expect(services, response, 200)
-            parts, marker = services.dialect.xml.parse_parts(await response.read(_DOCUMENT))
-        for part in parts:
-            yield part
+            document = await response.read(_DOCUMENT)
+        parts, marker = services.dialect.xml.parse_parts(document)
+        yield _Page(parts, services.dialect.xml.parse_upload_facts(document))
         seen += len(parts)
         if most is not None and seen >= most:
             return

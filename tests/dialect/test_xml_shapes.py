@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sseproxy.dialect.base import CompletedPart, CompletedUpload, Dialect, ErrorCode, PartsPage, PartView
+from sseproxy.dialect.base import (
+    CompletedPart,
+    CompletedUpload,
+    Dialect,
+    ErrorCode,
+    PartsPage,
+    PartView,
+    UploadFacts,
+)
 from sseproxy.dialect.oss import OSS
 from sseproxy.dialect.s3 import S3
 from sseproxy.errors import MalformedXml, UnsupportedFeature, UpstreamAnswered, UpstreamError
@@ -197,7 +205,9 @@ def test_the_etag_of_a_completed_upload_is_read(dialect: Dialect) -> None:
     assert dialect.xml.parse_completed(b"<CompleteMultipartUploadResult/>") == ""
 
 
-@pytest.mark.parametrize("parse", ["parse_completed", "parse_copied", "parse_copied_part", "parse_parts"])
+@pytest.mark.parametrize(
+    "parse", ["parse_completed", "parse_copied", "parse_copied_part", "parse_parts", "parse_upload_facts"]
+)
 @BOTH
 def test_an_error_inside_a_200_is_an_error(dialect: Dialect, parse: str) -> None:
     with pytest.raises(UpstreamAnswered) as raised:
@@ -327,6 +337,27 @@ def test_the_storages_parts_are_read_with_the_next_marker(
 
     assert found == marker
     assert [(part.number, part.etag.lower(), part.plaintext_size) for part in parts] in ([(1, "ab", 5)], [])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        (UploadFacts(), ""),
+        (UploadFacts(storage_class="IA"), "<StorageClass>IA</StorageClass>"),
+        (
+            UploadFacts(initiator=("1", "me & you"), owner=("2", None), storage_class="STANDARD"),
+            "<Initiator><ID>1</ID><DisplayName>me &amp; you</DisplayName></Initiator><Owner><ID>2</ID></Owner>"
+            "<StorageClass>STANDARD</StorageClass>",
+        ),
+    ],
+    ids=["nothing", "class", "all"],
+)
+def test_whose_an_upload_is_is_told_as_the_storage_tells_it(dialect: Dialect, facts: UploadFacts, shown: str) -> None:
+    page = dialect.xml.render_parts(_page(facts=facts))
+
+    assert f"</UploadId>{shown}<PartNumberMarker>" in page.decode()
+    assert dialect.xml.parse_upload_facts(page) == facts
 
 
 @BOTH
