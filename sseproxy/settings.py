@@ -98,8 +98,12 @@ class Listen(Section):
     hosts: dict[HostName, str] = Field(
         default_factory=dict, description="hosts that stand for one bucket each (CNAME), and that bucket"
     )
-    unsigned_dialect: DialectName = Field(default="s3", description="how requests without a signature are understood")
-    tls_look_every: Seconds = Field(default=60, description="how often it is looked whether tls_cert is another one")
+    unsigned_dialect: DialectName | None = Field(
+        default=None, description="how requests without a signature are understood; absent: upstream.dialect"
+    )
+    tls_look_every: Seconds = Field(
+        default=60, description="how often it is looked whether tls_cert, tls_key and tls_client_ca are others"
+    )
     secure_transport_only: bool = Field(
         default=False, description="refuse plain HTTP with 403, as a policy on SecureTransport does"
     )

@@ -109,6 +109,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.InvalidPolicy: _code("InvalidPolicyDocument"),
     e.MalformedForm: _code("MalformedPOSTRequest"),
     e.FormTooLong: _code("MaxPOSTPreDataLengthExceededError"),
+    e.FieldTooLong: _code("FieldItemTooLong"),
     e.FormExpected: _code("RequestIsNotMultiPartContent"),
     e.NoFileInForm: _code("IncorrectNumberOfFilesInPOSTRequest"),
     e.InvalidDigest: _code("InvalidDigest"),
@@ -234,6 +235,7 @@ OSS = Dialect(
     complete_all_header=("x-oss-complete-all", "yes"),
     refused_form_fields=frozenset({"tagging"}),
     form_takes_type_of_file=True,
+    form_hears_encryption_headers=True,
     traffic_limit=TrafficLimit(name="x-oss-traffic-limit", least=819_200, most=838_860_800),  # OSS dossier §3.4
     client_encryption_checked=True,
 )

@@ -104,6 +104,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.InvalidPolicy: _code("InvalidPolicyDocument"),
     e.MalformedForm: _code("MalformedPOSTRequest"),
     e.FormTooLong: _code("MaxPostPreDataLengthExceededError"),
+    e.FieldTooLong: _code("MaxPostPreDataLengthExceededError"),
     e.FormExpected: _code("PreconditionFailed", 412, e.PreconditionFailed.default),
     e.NoFileInForm: _code("InvalidArgument"),
     e.InvalidDigest: _code("InvalidDigest"),

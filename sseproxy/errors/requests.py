@@ -172,6 +172,12 @@ class FormTooLong(RequestError):
     default = "Your POST request fields preceding the upload file were too large."
 
 
+class FieldTooLong(FormTooLong):
+    """A single field of a form is longer than all of them may be together, or its name too long."""
+
+    default = "A field of your POST request is too large."
+
+
 class FormExpected(RequestError):
     """A POST to a bucket that is no form (`Condition`)."""
 

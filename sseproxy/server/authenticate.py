@@ -51,14 +51,20 @@ class Caller:
 
 
 class Authenticator:
-    """Tells dialects and verifies signatures. `served` are the names of the dialects that this endpoint speaks."""
+    """Tells dialects and verifies signatures. `served` are the names of the dialects that this endpoint speaks.
 
-    def __init__(self, clients: ClientsSettings, served: Collection[str], unsigned_dialect: str, clock: Clock) -> None:
+    `unsigned_dialect` is how requests that tell nothing of theirs are understood; None: as the one that is served, S3
+    where both are.
+    """
+
+    def __init__(
+        self, clients: ClientsSettings, served: Collection[str], unsigned_dialect: str | None, clock: Clock
+    ) -> None:
         self._clients = clients
         self._known = {client.access_key: client for client in clients.credentials}
         self._serves_unsigned = clients.trust_unsigned or clients.anonymous == "store"
         self._served = tuple(DIALECTS[name] for name in sorted(served))
-        self._unsigned_dialect = unsigned_dialect
+        self._unsigned_dialect = unsigned_dialect or max(served)  # "s3" comes last
         self._clock = clock
 
     def guess_dialect(self, headers: Mapping[str, str], query: Collection[str]) -> Dialect:
@@ -98,7 +104,7 @@ class Authenticator:
         Raises as `authenticate` does, and `InvalidArgument` for fields that are missing or malformed.
         """
         self._check_served(dialect)
-        claim = find_post_claim(fields)
+        claim = find_post_claim(fields, _ACCESS_KEY_DETAIL[dialect.name])
         if claim is None:
             if not self._serves_unsigned:
                 raise AnonymousRefused

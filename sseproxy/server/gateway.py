@@ -157,7 +157,7 @@ class Gateway:
     ) -> Response:
         """Return the answer to an upload by an HTML form, which brings its signature in its body."""
         visit.operation = Operation.POST_OBJECT
-        form = await receive_form(wire, head)
+        form = await receive_form(wire, head, framing)
         visit.dialect = self._authenticator.dialect_of_form(form.fields, visit.dialect)
         caller, claim = self._authenticator.authenticate_form(form.fields, visit.dialect)
         visit.principal = caller.principal

@@ -9,6 +9,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from sseproxy.dialect import DIALECTS
 from sseproxy.dialect.base import Dialect, Operation
 from sseproxy.dialect.forms import check_header_text, form_headers
+from sseproxy.dialect.sse_headers import is_sse_header
 from sseproxy.errors import FormTooLong, InvalidArgument, MalformedForm, MissingContentLength, NoFileInForm
 from sseproxy.exchange import Body, PostedForm, Request
 from sseproxy.ports import Clock
@@ -59,12 +60,14 @@ def is_posted_form(head: Head, dialect: Dialect) -> bool:
     return head.method == "POST" and head.operation(dialect) is Operation.POST_OBJECT
 
 
-async def receive_form(wire: Body, head: Head) -> ReceivedForm:
+async def receive_form(wire: Body, head: Head, framing: Framing) -> ReceivedForm:
     """Read the fields in front of the file.
 
-    Raises `MalformedForm`, `FormTooLong`, `NoFileInForm`, and `InvalidArgument` for a field that is there twice or a
-    request that is signed outside of its form.
+    Raises `MissingContentLength`, `MalformedForm`, `FormTooLong`, `NoFileInForm`, and `InvalidArgument` for a field
+    that is there twice or a request that is signed outside of its form.
     """
+    if not framing.is_announced:
+        raise MissingContentLength
     if "Authorization" in head.headers:
         raise InvalidArgument(_ONE_MECHANISM, ArgumentName="Authorization")
     boundary = boundary_of(head.headers.get("Content-Type", ""))
@@ -108,7 +111,7 @@ def posted_request(posting: Posting, clock: Clock) -> Request:
         method="PUT",
         raw_path=f"{head.target.raw_path.rstrip('/')}/{raw_key}",
         raw_query="",
-        headers=CIMultiDictProxy(form_headers(dialect, form.fields, form.file_type)),
+        headers=CIMultiDictProxy(_headers(posting)),
         query=CIMultiDictProxy(CIMultiDict()),
         bucket=head.target.bucket,
         key=key,
@@ -121,6 +124,17 @@ def posted_request(posting: Posting, clock: Clock) -> Request:
         signed=posting.claim is not None,
         form=_posted(posting, policy, raw_key),
     )
+
+
+def _headers(posting: Posting) -> CIMultiDict[str]:
+    """Return the headers that the fields stand for, and the POST's own about encryption where they count."""
+    form, dialect = posting.form, posting.caller.dialect
+    headers = form_headers(dialect, form.fields, form.file_type)
+    if dialect.form_hears_encryption_headers and not any(is_sse_header(name, dialect.sse) for name in headers):
+        headers.extend(
+            (name, value) for name, value in posting.head.headers.items() if is_sse_header(name, dialect.sse)
+        )
+    return headers
 
 
 def _posted(posting: Posting, policy: Policy | None, raw_key: str) -> PostedForm:

@@ -54,10 +54,11 @@ def form_dialect(fields: Collection[str]) -> str | None:
     return None
 
 
-def find_post_claim(fields: Mapping[str, str]) -> PostClaim | None:
+def find_post_claim(fields: Mapping[str, str], key_field: str = "AWSAccessKeyId") -> PostClaim | None:
     """Return what a form claims, None where it is not signed; `fields` have lower-case names.
 
-    Raises `InvalidArgument` for a field that is missing or malformed.
+    `key_field` is what is missing where a signature stands alone, so that no field tells its scheme. Raises
+    `InvalidArgument` for a field that is missing or malformed.
     """
     for names in _V4:
         if any(names.prefix + name in fields for name in ("signature", "credential")) or names.version_field in fields:
@@ -72,7 +73,7 @@ def find_post_claim(fields: Mapping[str, str]) -> PostClaim | None:
                 token=fields.get(prefix + "security-token"),
             )
     if "signature" in fields:
-        raise _missing("AWSAccessKeyId")
+        raise _missing(key_field)
     return None
 
 

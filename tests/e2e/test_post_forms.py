@@ -212,7 +212,7 @@ def test_an_oss_form_is_stored_sealed_and_read_back(dev: Server, boto: Any, vers
 
 
 def test_the_misspelt_field_of_old_documents_encrypts(dev: Server, boto: Any) -> None:
-    form = oss_form(BUCKET, key="misspelt", **{"X-OSS-server-side-encrpytion": "AES256"})
+    form = oss_form(BUCKET, key="misspelt") | {"X-OSS-server-side-encrpytion": "AES256"}
 
     answer = post_form(f"{dev.url}/{BUCKET}", form)
 

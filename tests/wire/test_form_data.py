@@ -1,6 +1,6 @@
 import pytest
 
-from sseproxy.errors import FormTooLong, MalformedForm
+from sseproxy.errors import FieldTooLong, FormTooLong, MalformedForm
 from sseproxy.wire.form_data import FormReader, boundary_of
 
 _FORM = (
@@ -47,6 +47,37 @@ def test_fields_are_bounded_and_the_file_is_not() -> None:
 
     with pytest.raises(FormTooLong):
         FormReader("B", 9).feed(_FORM)
+
+
+def _field(name: str, value: str) -> bytes:
+    return f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+
+
+def _feed(reader: FormReader, form: bytes, size: int) -> None:
+    for start in range(0, len(form), size):
+        reader.feed(form[start : start + size])
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        (_field("a", "x" * 60) + _field("b", "x" * 40), FormTooLong),
+        (_field("a", "x" * 101), FieldTooLong),
+        (_field("x" * 8193, ""), FieldTooLong),
+        (_field("\u00fc" * 4097, ""), FieldTooLong),
+        (_field("x" * 101, ""), FieldTooLong),
+        (_field("x" * 20_000, ""), FormTooLong),
+    ],
+    ids=["together", "a value", "a name", "a name in bytes", "a short name", "a head"],
+)
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_fields_are_bounded_together_and_alone(form: bytes, error: type[FormTooLong], size: int) -> None:
+    reader = FormReader("B", 100)
+
+    with pytest.raises(FormTooLong) as refused:
+        _feed(reader, form + b"--B--\r\n", size)
+
+    assert type(refused.value) is error
 
 
 def test_the_boundary_is_read_from_a_forms_type_alone() -> None:
