@@ -70,6 +70,9 @@ class UpstreamSettings(Section):
         default=None, description="PEM certificate chain that the proxy shows to the store (mutual TLS)"
     )
     tls_key: Path | None = Field(default=None, description="PEM private key of tls_cert")
+    tls_look_every: Seconds = Field(
+        default=60, description="how often it is looked whether ca_file, tls_cert and tls_key are others"
+    )
     trailing_checksum: bool = Field(
         default=False, description="send streamed ciphertext as aws-chunked with a CRC32C trailer (S3)"
     )

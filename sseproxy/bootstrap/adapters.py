@@ -23,6 +23,7 @@ from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.ports import Auditor, Clock, EntryCache, Kms, Observer, Upstream
 from sseproxy.settings import AuditSettings, Settings
 from sseproxy.telemetry.audit import AuditLog
+from sseproxy.tls import RenewableContext
 from sseproxy.upstream.client import HttpUpstream, open_upstream
 
 _ENTRIES_FILE = "entries.sqlite3"
@@ -30,9 +31,13 @@ _ENTRIES_FILE = "entries.sqlite3"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """What implements the ports for a process. `upstreams` by dialect; `pool` for what takes the processor longer."""
+    """What implements the ports for a process. `upstreams` by dialect; `pool` for what takes the processor longer.
+
+    `store_tls` is what the upstreams speak TLS with, None over plain HTTP.
+    """
 
     upstreams: Mapping[str, HttpUpstream]
+    store_tls: RenewableContext | None
     state: StateStore
     kms: Kms
     entries: EntryCache
@@ -58,11 +63,19 @@ def open_kms(settings: Settings, clock: Clock) -> EmbeddedKms:
 
 
 async def open_upstreams(
-    stack: AsyncExitStack, settings: Settings, dialects: Collection[str], clock: Clock, observer: Observer
+    stack: AsyncExitStack,
+    settings: Settings,
+    dialects: Collection[str],
+    clock: Clock,
+    observer: Observer,
+    *,
+    tls: RenewableContext | None = None,
 ) -> dict[str, HttpUpstream]:
-    """Open the storage in each of the dialects; `stack` closes it."""
+    """Open the storage in each of the dialects; `stack` closes it. `tls` is shared by all; None: one for each."""
     return {
-        name: await stack.enter_async_context(open_upstream(settings.upstream, DIALECTS[name], clock, observer))
+        name: await stack.enter_async_context(
+            open_upstream(settings.upstream, DIALECTS[name], clock, observer, tls=tls)
+        )
         for name in dialects
     }
 

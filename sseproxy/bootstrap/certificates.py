@@ -1,87 +1,106 @@
-"""What the data port speaks TLS with, and how a new certificate comes into use while it runs."""
+"""What the data port speaks TLS with, and how new certificates and CAs come into use while the proxy runs."""
 
 import asyncio
 import signal
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from sseproxy.bootstrap.failures import StartFailed
-from sseproxy.settings import Listen
+from sseproxy.errors import ConfigurationError
+from sseproxy.settings import Listen, Settings
 from sseproxy.telemetry.logs import EventLogger
+from sseproxy.tls import RenewableContext
 
 _VERSIONS = MappingProxyType({"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3})
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def tls_context(listen: Listen) -> ssl.SSLContext | None:
+def tls_context(listen: Listen) -> RenewableContext | None:
     """Return what the data port speaks HTTPS with, None for plain HTTP. Raises `StartFailed`."""
-    if listen.tls_cert is None or listen.tls_key is None:
+    certificate, key = listen.tls_cert, listen.tls_key
+    if certificate is None or key is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # trusts no CA for clients but the one that is configured
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(listen.tls_cert, listen.tls_key)
-    except OSError as cause:  # SSLError is one
-        reason = cause.strerror or str(cause)
-        raise StartFailed(
-            f"cannot use the certificate {listen.tls_cert} with the key {listen.tls_key}: {reason}; "
-            "give a PEM chain and the private key that belongs to it"
-        ) from cause
-    _restrict(context, listen)
-    return context
+    return RenewableContext(lambda: _context(listen, certificate, key), (certificate, key, listen.tls_client_ca))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """A context whose files are looked at every `period_s` seconds; `section` is where the settings name them."""
+
+    section: str
+    context: RenewableContext
+    period_s: float
+
+    def load(self, logger: EventLogger) -> None:
+        """Load the files again; where they cannot be used, say so in the log and leave everything as it was."""
+        try:
+            self.context.renew()
+        except (StartFailed, ConfigurationError, OSError) as error:
+            logger.error("certificate_not_reloaded", section=self.section, reason=str(error))
+        else:
+            files = [str(file) for file in self.context.files]
+            logger.info("certificate_reloaded", section=self.section, files=files)
+
+
+def renewed(settings: Settings, listen: RenewableContext | None, store: RenewableContext | None) -> Sequence[Renewed]:
+    """Return those of the contexts that there are, with how often the settings want their files looked at."""
+    both = (
+        ("listen", listen, settings.listen.tls_look_every),
+        ("upstream", store, settings.upstream.tls_look_every),
+    )
+    return [
+        Renewed(section=section, context=context, period_s=period_s)
+        for section, context, period_s in both
+        if context is not None
+    ]
 
 
 @asynccontextmanager
 async def reloading(
-    context: ssl.SSLContext | None, listen: Listen, logger: EventLogger, *, sleep: Sleep = asyncio.sleep
+    contexts: Sequence[Renewed], logger: EventLogger, *, sleep: Sleep = asyncio.sleep
 ) -> AsyncGenerator[None, None]:
-    """Load certificate and key again on every SIGHUP, and when the files have changed, for connections that come later.
+    """Load files of TLS again on every SIGHUP, and when they have changed, for connections that come later.
 
-    The files are looked at every `listen.tls_look_every` seconds. Files that do not fit leave the present certificate
-    in use, and are told in the log.
+    Files that do not fit leave those of before in use, and are told in the log.
     """
-    if context is None or listen.tls_cert is None or listen.tls_key is None:
+    if not contexts:
         yield
         return
-    certificate, key = listen.tls_cert, listen.tls_key
 
-    def reload() -> None:
-        try:
-            tls_context(listen)  # a certificate whose key does not fit must not get into the context in use
-            context.load_cert_chain(certificate, key)
-        except (StartFailed, OSError) as error:
-            logger.error("certificate_not_reloaded", reason=str(error))
-        else:
-            logger.info("certificate_reloaded", certificate=str(certificate))
+    def reload_all() -> None:
+        for one in contexts:
+            one.load(logger)
 
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    seen = _fingerprints((certificate, key))
+    loop.add_signal_handler(signal.SIGHUP, reload_all)
     try:
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(_watch((certificate, key), seen, reload, listen.tls_look_every, sleep))
+            seen = [_fingerprints(one.context.files) for one in contexts]
+            watching = [
+                group.create_task(_watch(one, then, logger, sleep)) for one, then in zip(contexts, seen, strict=True)
+            ]
             try:
                 yield
             finally:
-                watching.cancel()
+                for task in watching:
+                    task.cancel()
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _watch(
-    files: Sequence[Path], seen: object, reload: Callable[[], None], period_s: float, sleep: Sleep
-) -> None:
-    """Call `reload` once for every change of the files."""
+async def _watch(one: Renewed, seen: object, logger: EventLogger, sleep: Sleep) -> None:
+    """Load the files once for every change of them."""
     while True:
-        await sleep(period_s)
-        now = await asyncio.to_thread(_fingerprints, files)
+        await sleep(one.period_s)
+        now = await asyncio.to_thread(_fingerprints, one.context.files)
         if now != seen:
             seen = now
-            reload()
+            one.load(logger)
 
 
 def _fingerprints(files: Sequence[Path]) -> list[tuple[int, int, int] | None]:
@@ -94,6 +113,21 @@ def _fingerprints(files: Sequence[Path]) -> list[tuple[int, int, int] | None]:
         else:
             found.append((status.st_mtime_ns, status.st_size, status.st_ino))
     return found
+
+
+def _context(listen: Listen, certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # trusts no CA for clients but the one that is configured
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as cause:  # SSLError is one
+        reason = cause.strerror or str(cause)
+        raise StartFailed(
+            f"cannot use the certificate {certificate} with the key {key}: {reason}; "
+            "give a PEM chain and the private key that belongs to it"
+        ) from cause
+    _restrict(context, listen)
+    return context
 
 
 def _restrict(context: ssl.SSLContext, listen: Listen) -> None:

@@ -10,6 +10,7 @@ from sseproxy.bootstrap.key_services import open_key_services
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.operations.state_store import StateStore
 from sseproxy.settings import Settings
+from sseproxy.upstream.tls import store_tls
 
 
 async def open_adapters(
@@ -27,11 +28,13 @@ async def open_adapters(
     """
     clock = SystemClock()
     kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer))
-    upstreams = await open_upstreams(stack, settings, dialects, clock, telemetry.observer)
+    tls = store_tls(settings.upstream)
+    upstreams = await open_upstreams(stack, settings, dialects, clock, telemetry.observer, tls=tls)
     state = build_state(settings, upstreams, kms)
     await see_to(state, settings)
     return Adapters(
         upstreams=upstreams,
+        store_tls=tls,
         state=state,
         kms=kms,
         entries=await open_entry_cache(stack, settings),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sseproxy.bootstrap.adapters import Adapters, build_auditor, build_keks, other_keys, unreachable
-from sseproxy.bootstrap.certificates import reloading, tls_context
+from sseproxy.bootstrap.certificates import reloading, renewed, tls_context
 from sseproxy.bootstrap.client_keys import load_client_keys
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.key_care import build_grants, maintained
@@ -77,7 +77,7 @@ async def running_proxy(
                 shared=settings.listen.workers > 1,
             )
         )
-        await stack.enter_async_context(reloading(tls, settings.listen, telemetry.logger))
+        await stack.enter_async_context(reloading(renewed(settings, tls, adapters.store_tls), telemetry.logger))
         await stack.enter_async_context(maintained(kms, telemetry.observer, _keyring_of(services).rewrap_keks))
         stack.callback(readiness.drain)
         telemetry.observer.count("workers")

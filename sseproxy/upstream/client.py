@@ -1,7 +1,6 @@
 """The `Upstream` port on an aiohttp client. Knows connections and their failures, no operation."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -10,15 +9,17 @@ from aiohttp.payload import Payload
 from yarl import URL
 
 from sseproxy.dialect.base import Dialect
-from sseproxy.errors import ConfigurationError, UpstreamUnavailable
+from sseproxy.errors import UpstreamUnavailable
 from sseproxy.ports import Clock, Observer, UpstreamRequest
 from sseproxy.settings_upstream import UpstreamSettings
+from sseproxy.tls import RenewableContext
 from sseproxy.upstream.access import Access, open_access
 from sseproxy.upstream.answer import TRANSPORT_ERRORS, Answer
 from sseproxy.upstream.outgoing_auth import Outgoing, OutgoingAuth
 from sseproxy.upstream.payloads import HeldPayload, StreamPayload
 from sseproxy.upstream.pieces import READ_BUFFER
 from sseproxy.upstream.retrying import Sleep, Transient, retrying
+from sseproxy.upstream.tls import store_tls
 
 LONGEST_HEADER = 64 * 1024
 # Shorter than the idle time-out of common storages and load balancers (S3 dossier §8.8): a request on a connection
@@ -129,10 +130,18 @@ def _reason(request: UpstreamRequest, stream: StreamPayload | None, error: Excep
 
 
 @asynccontextmanager
-async def open_session(settings: UpstreamSettings) -> AsyncGenerator[aiohttp.ClientSession, None]:
-    """Open the connections to a storage. Raises `ConfigurationError` where a TLS file cannot be used."""
+async def open_session(
+    settings: UpstreamSettings, tls: RenewableContext | None = None
+) -> AsyncGenerator[aiohttp.ClientSession, None]:
+    """Open the connections to a storage; `tls` None: one of their own.
+
+    Raises `ConfigurationError` where a TLS file cannot be used.
+    """
     connector = aiohttp.TCPConnector(
-        limit=settings.connections, limit_per_host=0, keepalive_timeout=IDLE_S, ssl=_tls_context(settings)
+        limit=settings.connections,
+        limit_per_host=0,
+        keepalive_timeout=IDLE_S,
+        ssl=tls or store_tls(settings) or True,
     )
     async with aiohttp.ClientSession(
         connector=connector,
@@ -156,27 +165,14 @@ async def open_session(settings: UpstreamSettings) -> AsyncGenerator[aiohttp.Cli
 
 @asynccontextmanager
 async def open_upstream(
-    settings: UpstreamSettings, dialect: Dialect, clock: Clock, observer: Observer
+    settings: UpstreamSettings,
+    dialect: Dialect,
+    clock: Clock,
+    observer: Observer,
+    *,
+    tls: RenewableContext | None = None,
 ) -> AsyncGenerator[HttpUpstream, None]:
-    """Open the storage in a dialect. Nothing is connected before it is needed."""
-    async with open_session(settings) as session, open_access(settings, clock, observer) as access:
+    """Open the storage in a dialect; `tls` None: it is not renewed. Nothing is connected before it is needed."""
+    async with open_session(settings, tls) as session, open_access(settings, clock, observer) as access:
         auth = OutgoingAuth(settings, dialect)
         yield HttpUpstream(session, auth, access, settings.read_timeout, clock, observer)
-
-
-def _tls_context(settings: UpstreamSettings) -> ssl.SSLContext | bool:
-    if not settings.endpoint.startswith("https"):
-        return True
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-    except OSError as cause:  # SSLError is one
-        raise ConfigurationError(f"upstream.ca_file {settings.ca_file} cannot be used: {cause.strerror}") from cause
-    if settings.tls_cert is not None:
-        try:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key)
-        except OSError as cause:
-            raise ConfigurationError(
-                f"upstream.tls_cert {settings.tls_cert} cannot be used with upstream.tls_key {settings.tls_key}: "
-                f"{cause.strerror or cause}; give a PEM chain and the private key that belongs to it"
-            ) from cause
-    return context

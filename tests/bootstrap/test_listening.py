@@ -111,7 +111,7 @@ def test_a_certificate_gives_a_server_context_for_http_1_1(tmp_path: Path) -> No
     context = tls_context(Listen(tls_cert=certificate, tls_key=key))
 
     assert context is not None
-    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert context.current.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 def test_a_key_of_another_certificate_is_told(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_the_ciphers_are_those_that_are_listed(tmp_path: Path) -> None:
     context = tls_context(Listen(tls_cert=certificate, tls_key=key, tls_ciphers=name))
 
     assert context is not None
-    assert [one["name"] for one in context.get_ciphers() if one["protocol"] == "TLSv1.2"] == [name]
+    assert [one["name"] for one in context.current.get_ciphers() if one["protocol"] == "TLSv1.2"] == [name]
     with pytest.raises(StartFailed, match="names no cipher"):
         tls_context(Listen(tls_cert=certificate, tls_key=key, tls_ciphers="nothing"))
 

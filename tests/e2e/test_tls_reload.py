@@ -1,14 +1,19 @@
-"""A certificate is replaced while `sseproxy dev` runs."""
+"""Certificates and CAs are replaced while the proxy runs, towards clients and towards the store."""
 
+import os
 import shutil
 import signal
 import socket
 import ssl
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.support.certificates import make_certificates
-from tests.support.servers import Launcher, Server, pause
+from tests.support.servers import Launcher, Server, own_state, pause, s3_client
 
 
 def _shown(server: Server) -> bytes:
@@ -28,9 +33,10 @@ def _leaf(certificate: Path) -> bytes:
 
 
 def _reload(server: Server, event: str) -> None:
+    before = server.output().count(event)
     server.process.send_signal(signal.SIGHUP)
     deadline = time.monotonic() + 60
-    while event not in server.output():
+    while server.output().count(event) == before:
         assert time.monotonic() < deadline, server.output()
         pause()
 
@@ -48,3 +54,74 @@ def test_sighup_brings_a_new_certificate_and_a_broken_one_changes_nothing(launch
     shutil.copy(later[2], used[2])
     _reload(server, "certificate_reloaded")
     assert _shown(server) == _leaf(later[1])
+
+
+def _client(server: Server, shown: tuple[Path, Path, Path]) -> Any:
+    """An S3 client that shows a certificate; `shown` is (CA, certificate, key)."""
+    return s3_client(server, client_cert=(str(shown[1]), str(shown[2])))
+
+
+def test_clients_are_let_in_by_the_ca_that_the_file_has_now(launcher: Launcher, store: Server, tmp_path: Path) -> None:
+    used, before, after = (make_certificates(tmp_path / name) for name in ("used", "before", "after"))
+    clients = Path(shutil.copy(before[0], tmp_path / "clients.pem"))
+    proxy = launcher.proxy(store, tls=used, listen=f'tls_client_ca = "{clients}"\n', extra=own_state("client-ca"))
+    _client(proxy, before).create_bucket(Bucket="client-ca")
+
+    clients.write_text("half a certificate")
+    _reload(proxy, "certificate_not_reloaded")
+    _client(proxy, before).head_bucket(Bucket="client-ca")
+    with pytest.raises(BotoCoreError):
+        _client(proxy, after).head_bucket(Bucket="client-ca")
+
+    shutil.copy(after[0], clients)
+    _reload(proxy, "certificate_reloaded")
+    _client(proxy, after).head_bucket(Bucket="client-ca")
+    with pytest.raises(BotoCoreError):
+        _client(proxy, before).head_bucket(Bucket="client-ca")
+    assert "give a PEM file of the CA" in proxy.output()
+
+
+def test_a_store_that_moves_to_another_ca_is_reached_without_a_restart(launcher: Launcher, tmp_path: Path) -> None:
+    before, after = make_certificates(tmp_path / "before"), make_certificates(tmp_path / "after")
+    trusted = Path(shutil.copy(before[0], tmp_path / "trusted.pem"))
+    behind = launcher.dev(tls=before)
+    own = '[state]\nbucket = "another-state"\n'  # `sseproxy dev` hides its own
+    proxy = launcher.proxy(behind, upstream={"ca_file": str(trusted)}, extra=own)
+    client = s3_client(proxy)
+    client.create_bucket(Bucket="moves")
+
+    behind.stop()
+    launcher.dev(behind.data, tls=after, listen=f"{behind.host}:{behind.port}")
+    with pytest.raises(ClientError) as refused:
+        client.get_bucket_location(Bucket="moves")
+    shutil.copy(after[0], trusted)
+    _reload(proxy, "certificate_reloaded")
+
+    assert refused.value.response["Error"]["Code"] == "ServiceUnavailable"
+    assert client.get_bucket_location(Bucket="moves")["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_a_slow_download_over_tls_comes_to_its_end_after_sigterm(
+    launcher: Launcher, store: Server, tmp_path: Path
+) -> None:
+    used = make_certificates(tmp_path)
+    proxy = launcher.proxy(store, tls=used, extra=own_state("slow-tls"))
+    client = s3_client(proxy)
+    client.create_bucket(Bucket="slow-tls")
+    content = os.urandom(24 * 2**20)  # more than the kernels' buffers and the proxy's hold
+    client.put_object(Bucket="slow-tls", Key="k", Body=content)
+
+    body = client.get_object(Bucket="slow-tls", Key="k")["Body"]
+    received = bytearray(body.read(2**20))
+    proxy.ask_to_end()
+    deadline = time.monotonic() + 60
+    while '"draining"' not in proxy.output():
+        assert time.monotonic() < deadline, proxy.output()
+        pause()
+    with pytest.raises(OSError):  # noqa: PT011  # nobody listens any more
+        socket.create_connection((proxy.host, proxy.port), 5).close()
+    assert proxy.process.poll() is None
+    received += body.read()
+
+    assert received == content
+    assert proxy.wait(30) == 0
