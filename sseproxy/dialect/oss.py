@@ -85,6 +85,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.InvalidObjectName: _code("InvalidObjectName"),
     e.MetadataTooLarge: _code("InvalidArgument"),
     e.EntityTooLarge: _code("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size."),
+    e.CopySourceTooLarge: _code("EntityTooLarge", 400, "Source object Length exceeds the maximum allowed size."),
     e.EntityTooSmall: _code("EntityTooSmall", 400, "Your proposed upload smaller than the minimum allowed size."),
     e.MissingContentLength: _code("MissingContentLength", 411),
     e.IncompleteBody: _code(

@@ -87,6 +87,7 @@ _ERRORS: dict[type[e.SseProxyError], ErrorCode] = {
     e.InvalidObjectName: _code("InvalidRequest"),
     e.MetadataTooLarge: _code("MetadataTooLarge"),
     e.EntityTooLarge: _code("EntityTooLarge"),
+    e.CopySourceTooLarge: _code("InvalidRequest"),
     e.EntityTooSmall: _code("EntityTooSmall"),
     e.MissingContentLength: _code("MissingContentLength", 411),
     e.IncompleteBody: _code("IncompleteBody"),

@@ -73,6 +73,12 @@ class EntityTooLarge(RequestError):
     default = "Your proposed upload exceeds the maximum allowed size"
 
 
+class CopySourceTooLarge(RequestError):
+    """What is to be copied is larger than can be stored in one request."""
+
+    default = "The specified copy source is larger than the maximum allowable size for a copy source"
+
+
 class EntityTooSmall(RequestError):
     """A part other than the last is too small (`ProposedSize`, `MinSizeAllowed`, `PartNumber`, `ETag`)."""
 

@@ -30,6 +30,7 @@ from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
 from sseproxy.operations.copy_source import (
     NotModifiedCopy,
+    check_source_size,
     copy_source_header,
     copy_source_of,
     judge_source,
@@ -40,7 +41,7 @@ from sseproxy.operations.copy_source import (
 from sseproxy.operations.customer_keys import source_key_of
 from sseproxy.operations.deciding import decide_for, own_checksums
 from sseproxy.operations.passthrough import pass_on
-from sseproxy.operations.plan import Plan, add_envelope, check_size
+from sseproxy.operations.plan import Plan, add_envelope
 from sseproxy.operations.resealing import parts_etag, reseal, seal_parts
 from sseproxy.operations.shown_entries import remember
 from sseproxy.operations.store_conditions import StoreConditions, on_copy, on_put
@@ -99,6 +100,7 @@ async def _copy(services: Services, request: Request) -> Response:
     if _may_storage_copy(services, plan, subject, known):
         copied = await _rewrapped(services, plan, subject, known)
         return await _answer(services, plan, subject, subject.attributes, copied)
+    check_source_size(dialect, subject.size)
     known.require(*on_put(plan.conditions))
     await _copy_tags(services, plan, subject)
     stored = await reseal(services, plan, subject)
@@ -258,7 +260,7 @@ async def _streamed(
     `keeps_etag`: the copy is to have the ETag of an object in parts, where the source has such a one.
     """
     dialect = services.dialect
-    check_size(dialect, source.size)
+    check_source_size(dialect, source.size)
     await _copy_tags(services, plan, source)
     check = BodyCheck(
         Assertions(length=source.size),

@@ -3,18 +3,28 @@
 Conditions are judged on the ETag that clients know (S3 dossier §5.6; OSS dossier §1.6).
 """
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from urllib.parse import unquote
 
 from sseproxy.dialect.base import Dialect
-from sseproxy.errors import InvalidArgument, InvalidRequest, PreconditionFailed, SseProxyError, UpstreamAnswered
+from sseproxy.errors import (
+    CopySourceTooLarge,
+    InvalidArgument,
+    InvalidRequest,
+    PreconditionFailed,
+    SseProxyError,
+    UpstreamAnswered,
+)
 from sseproxy.exchange import Body, Request
+from sseproxy.format import stored_size
 from sseproxy.model import ByteRange, ObjectRef
 from sseproxy.operations.attributes import Found, Opened, Overwritten, Unsealed, head, pinned
 from sseproxy.operations.backend import Address, expect, object_request, refusal
 from sseproxy.operations.bodies import start
 from sseproxy.operations.context import Services
 from sseproxy.operations.object_body import object_body
+from sseproxy.operations.plan import largest_plaintext
 from sseproxy.operations.reading import Stored
 from sseproxy.operations.unsealed import guarded, refuse_lost
 from sseproxy.signing.canonical import encode_key
@@ -42,6 +52,17 @@ def copy_source_of(dialect: Dialect, request: Request) -> Address:
     if names_version and not version_id:
         raise InvalidArgument(_NO_VERSION, ArgumentName=name, ArgumentValue="")
     return Address(ObjectRef(bucket, key, unquote(version_id) or None), encode_key(key))
+
+
+def check_source_size(dialect: Dialect, length: int, stored: Callable[[int], int] = stored_size) -> None:
+    """Raise `CopySourceTooLarge` where a copy that is sealed on its way is more than the storage takes at once.
+
+    `stored` says how large `length` bytes of plaintext become. What the storage itself copies, it judges itself.
+    """
+    largest = dialect.limits.largest_stored_object
+    if stored(length) > largest:
+        most = largest if length > largest else largest_plaintext(largest, stored)
+        raise CopySourceTooLarge(f"{CopySourceTooLarge.default}: {most}")
 
 
 async def source_head(services: Services, source: Address) -> Found:

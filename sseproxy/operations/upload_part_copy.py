@@ -4,6 +4,7 @@ import re
 
 from sseproxy.errors import InvalidArgument, InvalidRequest
 from sseproxy.exchange import Request, Response
+from sseproxy.format import segment_stored_size
 from sseproxy.model import ByteRange, EtagMode
 from sseproxy.operations.answers import sse_headers
 from sseproxy.operations.assertions import Assertions
@@ -13,6 +14,7 @@ from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
 from sseproxy.operations.copy_source import (
     NotModifiedCopy,
+    check_source_size,
     copy_source_of,
     judge_source,
     source_body,
@@ -50,6 +52,7 @@ async def _copy(services: Services, request: Request) -> Response:
     check_part_copy(upload.client_encryption or {}, *said)
     wanted = _wanted(services, request, subject)
     length = subject.size if wanted is None else wanted.length
+    check_source_size(services.dialect, length, segment_stored_size)
     check = BodyCheck(
         Assertions(length=length),
         services.digest_pool,

@@ -52,6 +52,7 @@ def test_no_error_is_answered_by_its_branch_only_because_it_was_forgotten(
         (e.SseNotAllowedHere, ("InvalidArgument", 400), ("InvalidArgument", 400)),
         (e.UnsupportedFeature, ("NotImplemented", 501), ("NotImplemented", 400)),
         (e.ClientEncryptionInvalid, ("InvalidRequest", 400), ("InvalidEncryptionRequest", 400)),
+        (e.CopySourceTooLarge, ("InvalidRequest", 400), ("EntityTooLarge", 400)),
         (e.MethodNotAllowed, ("MethodNotAllowed", 405), ("MethodNotAllowed", 405)),
         (e.KeyTooLong, ("KeyTooLongError", 400), ("InvalidObjectName", 400)),
         (e.MetadataTooLarge, ("MetadataTooLarge", 400), ("InvalidArgument", 400)),
