@@ -199,6 +199,8 @@ class _Secrets:
 def _map_secrets(value: Any, annotation: Any, where: str, replace: Callable[[object, str], object]) -> Any:  # noqa: ANN401
     """Return `value`, a document that is to become an `annotation`, with every secret in it replaced."""
     if _is_secret(annotation):
+        if isinstance(value, list):
+            return [replace(item, f"{where}[{position}]") for position, item in enumerate(value)]
         return replace(value, where)
     model = _model_in(annotation)
     if model is not None and isinstance(value, list):

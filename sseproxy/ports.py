@@ -56,6 +56,17 @@ class Kms(Protocol):
         ...
 
 
+class ClientKeyService(Protocol):
+    """Alibaba Cloud KMS, for keys that clients had wrapped there."""
+
+    async def decrypt(self, blob: str, context: WrapContext) -> tuple[str, str]:
+        """Return the id of the CMK that a text was encrypted under, and the text as KMS had been given it.
+
+        Raises `WrappedKeyRejected` where it does not open with this context, and other `KeyServiceError`s.
+        """
+        ...
+
+
 class Grants(Protocol):
     """Who may use which CMK."""
 

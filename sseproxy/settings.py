@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from sseproxy.model import Algorithm, Binding, EtagMode, KeyUse
+from sseproxy.settings_audit import AuditSettings
 from sseproxy.settings_base import Seconds, Secret, Section
 from sseproxy.settings_remote_kms import RemoteKmsSettings
 from sseproxy.settings_upstream import DialectName, UpstreamSettings
@@ -255,6 +256,9 @@ class EncryptionSettings(Section):
     client_kms_keys: tuple[str, ...] = Field(
         default=(), description="ids of CMKs in Alibaba KMS: what SDKs encrypted under them is read in the clear"
     )
+    client_kms_passphrases: tuple[Secret, ...] = Field(
+        default=(), description="passphrases that oss2's AliKMSProvider may have wrapped with, beside none"
+    )
     allowed_keys: tuple[str, ...] | None = Field(
         default=None, description="CMKs, by id or alias, that may open and seal; absent: all"
     )
@@ -342,14 +346,6 @@ class LoggingSettings(Section):
         default="info", description="least level written to standard error"
     )
     access_log: bool = Field(default=True, description="write the access log")
-
-
-class AuditSettings(Section):
-    """The log of who used which key."""
-
-    path: str | None = Field(
-        default=None, min_length=1, description="file that gets a JSON line per use of a key; `-`: standard output"
-    )
 
 
 class Settings(Section):

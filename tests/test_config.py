@@ -137,6 +137,25 @@ def test_a_configuration_with_secrets_that_everybody_can_read_is_refused(tmp_pat
     ]
 
 
+def test_secrets_in_a_list_are_read_and_kept_like_others(tmp_path: Path) -> None:
+    secret = _write(tmp_path / "secret", "from file\n")
+    listed = (
+        f'[encryption]\nclient_kms_passphrases = ["plain", {{ file = "{secret}" }}, {{ env = "NOT_SET_ANYWHERE" }}]\n'
+    )
+    text = MINIMAL.replace('"proxy-secret"', f'{{{{ file = "{secret}" }}}}').replace(
+        '"app-secret"', f'{{{{ file = "{secret}" }}}}'
+    )
+    path = _config(tmp_path, text, extra=listed, mode=0o644)
+
+    assert _problems(path) == [
+        f"{path}: holds secrets and can be read by every user; chmod o-rw it, or refer to secrets by file or env",
+        "encryption.client_kms_passphrases[2]: refers to the variable NOT_SET_ANYWHERE, which is not set; set it",
+    ]
+    settings = load_settings(_config(tmp_path, text, extra=listed.replace(', { env = "NOT_SET_ANYWHERE" }', "")))
+    shown = [one.get_secret_value() for one in settings.encryption.client_kms_passphrases]
+    assert shown == ["plain", "from file"]
+
+
 def test_a_configuration_with_references_alone_may_be_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET", "s")
     text = MINIMAL.replace('"proxy-secret"', '{{ env = "A_SECRET" }}').replace('"app-secret"', '{{ env = "A_SECRET" }}')

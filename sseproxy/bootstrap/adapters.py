@@ -21,7 +21,8 @@ from sseproxy.operations.keks import KekLimits, Keks
 from sseproxy.operations.state_store import StateStore
 from sseproxy.policy.encryption import SERVICE_KEY_ALIAS
 from sseproxy.ports import Auditor, Clock, EntryCache, Kms, Observer, Upstream
-from sseproxy.settings import AuditSettings, Settings
+from sseproxy.settings import Settings
+from sseproxy.settings_audit import AuditSettings
 from sseproxy.telemetry.audit import AuditLog
 from sseproxy.tls import RenewableContext
 from sseproxy.upstream.client import HttpUpstream, open_upstream

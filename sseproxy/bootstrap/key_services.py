@@ -10,7 +10,7 @@ from sseproxy.kms.alibaba import AlibabaKms
 from sseproxy.kms.aws import AwsKms
 from sseproxy.kms.cloud_credentials import build_alibaba_credentials, build_aws_credentials
 from sseproxy.kms.hsm import Pkcs11Kms
-from sseproxy.kms.resilience import Endurance, ResilientKms
+from sseproxy.kms.resilience import Endurance, ResilientClientKeyKms, ResilientKms
 from sseproxy.kms.routing import RoutedKms, Way
 from sseproxy.kms.vault import VaultKms
 from sseproxy.kms.vault_login import VaultLogin
@@ -51,7 +51,10 @@ async def open_key_service(
             breaker_failures=settings.breaker_failures,
             breaker_pause_s=settings.breaker_pause,
         )
-        yield ResilientKms(name, kms, endurance, clock=clock, observer=observer)
+        if isinstance(kms, AlibabaKms):
+            yield ResilientClientKeyKms(name, kms, endurance, clock=clock, observer=observer)
+        else:
+            yield ResilientKms(name, kms, endurance, clock=clock, observer=observer)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from functools import partial
 
 from sseproxy.bootstrap.adapters import Adapters, build_auditor, build_keks, other_keys, unreachable
 from sseproxy.bootstrap.certificates import reloading, renewed, tls_context
-from sseproxy.bootstrap.client_keys import load_client_keys
+from sseproxy.bootstrap.client_keys import build_client_kms, load_client_keys
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.bootstrap.key_care import build_grants, maintained
 from sseproxy.bootstrap.listening import listening
@@ -19,7 +19,6 @@ from sseproxy.errors import ConfigurationError, KeyServiceError, KeyServiceUnava
 from sseproxy.operations.audited_keyring import AuditedKeyring
 from sseproxy.operations.bucket_defaults import BucketDefaults
 from sseproxy.operations.bucket_states import BucketStates
-from sseproxy.operations.client_kms import ClientKms
 from sseproxy.operations.condition_probe import KnownConditions
 from sseproxy.operations.context import Services
 from sseproxy.operations.dispatch import handle
@@ -143,8 +142,7 @@ def build_services(settings: Settings, adapters: Adapters) -> dict[str, Services
     known_entries = KnownEntries(adapters.entries, secret, clock=clock, observer=observer)
     look_ups = asyncio.Semaphore(settings.limits.lookups)
     client_keys = load_client_keys(settings.encryption.client_key_files)
-    client_key_ids = settings.encryption.client_kms_keys
-    client_kms = ClientKms(adapters.kms, client_key_ids) if client_key_ids else None
+    client_kms = build_client_kms(settings, adapters.kms, clock, observer)
     defaults = BucketDefaults(state, clock, settings.encryption.bucket_settings_lifetime)
     states = BucketStates(state, clock, settings.encryption.bucket_settings_lifetime, observer)
     return {

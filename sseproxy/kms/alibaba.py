@@ -94,11 +94,18 @@ class AlibabaKms(CloudKms):
 
     async def unwrap(self, wrapped: WrappedKey, context: WrapContext) -> bytes:
         """Open a wrapped data key. What another CMK opened is refused, though KMS gave it."""
-        fields = {"CiphertextBlob": _text_of(wrapped), "EncryptionContext": _context(context)}
-        answer = await self._asked("Decrypt", wrapped.key_id, fields)
+        answer = await self._decrypted(_text_of(wrapped), context, wrapped.key_id)
         if answer.text("KeyId") != wrapped.key_id:
             raise WrappedKeyRejected("The wrapped key belongs to another master key than the envelope says.")
         return answer.blob("Plaintext")
+
+    async def decrypt(self, blob: str, context: WrapContext) -> tuple[str, str]:
+        """As of `ClientKeyService`. KMS takes any text for a plaintext, though its documents ask for base64."""
+        answer = await self._decrypted(blob, context, "of a client")
+        return answer.text("KeyId"), answer.text("Plaintext")
+
+    async def _decrypted(self, blob: str, context: WrapContext, key_id: str) -> Document:
+        return await self._asked("Decrypt", key_id, {"CiphertextBlob": blob, "EncryptionContext": _context(context)})
 
     async def _send(self, operation: str, fields: Mapping[str, object], credentials: Credentials) -> HttpAnswer:
         form = self._signed(operation, {name: str(value) for name, value in fields.items()}, credentials)

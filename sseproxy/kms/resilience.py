@@ -7,14 +7,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sseproxy.errors import KeyAccessRefused, KeyServiceBusy, KeyServiceError, KeyServiceUnavailable
 from sseproxy.kms.breaker import Breaker
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
-from sseproxy.ports import Clock, Kms, Observer
+from sseproxy.ports import ClientKeyService, Clock, Kms, Observer
 from sseproxy.single_flight import SingleFlight
 
 T = TypeVar("T")
@@ -132,6 +132,31 @@ class ResilientKms:
 
     def _count(self, operation: str, result: str) -> None:
         self._observer.count("key_service_attempts_total", provider=self._name, operation=operation, result=result)
+
+
+class ClientKeyKms(Kms, ClientKeyService, Protocol):
+    """A key service that also opens what clients had wrapped there."""
+
+
+class ResilientClientKeyKms(ResilientKms):
+    """The same for such a key service."""
+
+    def __init__(
+        self,
+        name: str,
+        kms: ClientKeyKms,
+        endurance: Endurance,
+        *,
+        clock: Clock,
+        observer: Observer,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        super().__init__(name, kms, endurance, clock=clock, observer=observer, sleep=sleep)
+        self._client_keys = kms
+
+    async def decrypt(self, blob: str, context: WrapContext) -> tuple[str, str]:
+        """As of `ClientKeyService`."""
+        return await self._asked("decrypt", lambda: self._client_keys.decrypt(blob, context))
 
 
 def _outcome(error: KeyServiceError) -> str:

@@ -47,6 +47,10 @@ class RoutedKms:
         """Return one of the key services."""
         return self._services.get(name)
 
+    def service_for(self, key_id: str) -> Kms:
+        """Return the key service that an id leads to."""
+        return self._services[self._service_of(key_id)]
+
     async def generate(self, key_id: str, context: WrapContext, *, length: int = 32) -> tuple[bytes, WrappedKey]:
         """Draw a fresh data key and return it with its wrapped form."""
         name, key_id = self._place(key_id)

@@ -1,45 +1,129 @@
-"""Content keys that the OSS SDKs had wrapped by Alibaba Cloud KMS before they sent an object (OSS dossier §8.5)."""
+"""Content keys that the OSS SDKs had wrapped by Alibaba Cloud KMS before they sent an object (OSS dossier §8.5, §8.7).
+
+Key and counter are wrapped apart, so the first read of an object asks KMS twice. What was opened is kept as long as
+objects' own data keys are, so the next ones, and those at the same time, ask for nothing.
+"""
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sseproxy.errors import KeyAccessRefused, KeyNotFound, WrappedKeyRejected
-from sseproxy.model import WrapContext, WrappedKey
-from sseproxy.ports import Kms
+from sseproxy.format import lp
+from sseproxy.model import WrapContext, name_bytes
+from sseproxy.operations.client_content_key import ContentKey, WrittenKey
+from sseproxy.operations.kept_keys import KeptValues
+from sseproxy.ports import ClientKeyService, Clock, Observer
+from sseproxy.settings import CacheSettings
+from sseproxy.single_flight import SingleFlight
 
-_NO_CONTEXT = WrapContext(aad=b"", pairs=())  # a passphrase of oss2's provider would be one: that is not supported
+KMS_WRAPS = frozenset({(False, "KMS/ALICLOUD"), (True, "kms")})  # what `WrittenKey.old` and `wrap` say of such a key
+
+_Form = Callable[[str], str | None]  # from a metadata value to the text that KMS gave; None: it is none
 
 
 @dataclass(frozen=True, slots=True)
+class ClientKeyPlace:
+    """A key service, and the ids of the CMKs there under which clients' keys may be opened."""
+
+    service: ClientKeyService
+    key_ids: Collection[str]
+
+
 class ClientKms:
-    """The key service, and the ids of the CMKs whose clients' keys it may open."""
+    """Opens clients' content keys. `contexts` are those that clients may have had them wrapped with, tried in order."""
 
-    kms: Kms
-    key_ids: Sequence[str]
+    def __init__(
+        self,
+        places: Sequence[ClientKeyPlace],
+        contexts: Sequence[WrapContext],
+        cache: CacheSettings,
+        *,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self._places = places
+        self._contexts = contexts
+        self._clock = clock
+        self._observer = observer
+        self._kept: KeptValues[bytes, ContentKey] = KeptValues(
+            cache.unwrapped_keys, cache.unwrapped_key_lifetime, clock
+        )
+        self._opening: SingleFlight[bytes, ContentKey | None] = SingleFlight()
 
-    async def open(self, text: str) -> bytes | None:
-        """Return what a metadata value wraps, None where it is under none of the CMKs.
+    async def open(self, written: WrittenKey) -> ContentKey | None:
+        """Return what a key and its counter were, None where they are under none of the CMKs.
 
         Raises `KeyServiceUnavailable`, and `KeyStateRefused` for a CMK that cannot be used now.
         """
-        for blob in _blobs(text):
-            for key_id in self.key_ids:
-                try:
-                    return await self.kms.unwrap(WrappedKey(key_id=key_id, blob=blob), _NO_CONTEXT)
-                except (WrappedKeyRejected, KeyAccessRefused, KeyNotFound):
-                    continue
+        name = _name_of(written)
+        kept = self._kept.get(name)
+        self._observer.count("unwrap_cache_total", result="miss" if kept is None else "hit")
+        if kept is not None:
+            return kept
+
+        async def ask() -> ContentKey | None:
+            since = self._clock.now()
+            opened = self._kept.get(name) or await self._opened(written)
+            if opened is not None:
+                self._kept.put(name, opened, since=since)
+            return opened
+
+        return await self._opening.run(name, ask)
+
+    async def _opened(self, written: WrittenKey) -> ContentKey | None:
+        for place in self._places:
+            for form in _forms(written):
+                for context in self._contexts:
+                    key = await _decrypted(place, form(written.key), context)
+                    if key is not None:
+                        start = await _decrypted(place, form(written.start), context)
+                        return None if start is None else _content_key(written, key, start)
         return None
 
 
-def _blobs(text: str) -> Iterator[bytes]:
-    """Yield what KMS may have given: oss2 encodes that text once more, other SDKs store it as it is."""
+def _content_key(written: WrittenKey, key: str, start: str) -> ContentKey | None:
+    """Understand what KMS gave back: base64, but for the counter of the old form, which it had been given as it was."""
+    try:
+        raw = b64decode(key, validate=True)
+        return written.content_key(raw, name_bytes(start) if written.old else b64decode(start, validate=True))
+    except (Base64Error, ValueError):
+        return None
+
+
+async def _decrypted(place: ClientKeyPlace, blob: str | None, context: WrapContext) -> str | None:
+    if blob is None:
+        return None
+    try:
+        key_id, text = await place.service.decrypt(blob, context)
+    except (WrappedKeyRejected, KeyAccessRefused, KeyNotFound):
+        return None
+    return text if key_id in place.key_ids else None
+
+
+def _forms(written: WrittenKey) -> Iterator[_Form]:
+    """Yield how a value may hold what KMS gave: oss2 of today encodes that text once more, others leave it as it is."""
+    if not written.old:
+        yield _encoded_once_more
+    yield _as_it_is
+
+
+def _encoded_once_more(text: str) -> str | None:
     try:
         inner = b64decode(text, validate=True)
         b64decode(inner, validate=True)
-        yield inner
+        return _as_it_is(inner.decode("ascii"))
     except (Base64Error, ValueError):
-        pass
-    if text.isascii():
-        yield text.encode()
+        return None
+
+
+def _as_it_is(text: str) -> str | None:
+    return text if text and text.isascii() else None
+
+
+def _name_of(written: WrittenKey) -> bytes:
+    """Return what stands for a wrapped key and its counter."""
+    parts = ("old" if written.old else "new", written.key, written.start)
+    return sha256(b"".join(lp(name_bytes(part)) for part in parts)).digest()

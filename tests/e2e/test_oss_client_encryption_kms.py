@@ -31,8 +31,10 @@ from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Serv
 pytestmark = pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated")  # the SDK's own
 
 _BODY = random.Random(1).randbytes(150_003)
+_MD5 = oss2.utils.content_md5(_BODY)
 _BUCKET = "client-encrypted-kms"
 _OLD = "x-oss-meta-oss-"
+_PHRASE = "größe 1"
 _KEY_ID, _OTHER, _FOREIGN = (str(uuid4()) for _ in range(3))
 
 
@@ -130,6 +132,7 @@ def knowing(
     routes = "".join(f'[[remote_kms.routes]]\nkeys = "{one}"\nprovider = "cloud"\n' for one in (_OTHER, _KEY_ID))
     extra = (
         f'[encryption]\nclient_kms_keys = ["{_OTHER}", "{_KEY_ID}"]\nclient_key_files = ["{file}"]\n'
+        f"client_kms_passphrases = ['{_PHRASE}']\n"
         f'[remote_kms]\ndefault = "embedded"\n{routes}'
         f'[remote_kms.alibaba.cloud]\nregion = "cn-hangzhou"\nendpoint = "{service[1]}"\n'
         f'access_key = "{KMS_ACCESS_KEY}"\nsecret_key = "{KMS_SECRET_KEY}"\ntimeout = 20\n'
@@ -141,10 +144,19 @@ def _crypto_bucket(server: Server, provider: Any) -> Any:
     return oss2.CryptoBucket(oss2.AuthV4(ACCESS_KEY, SECRET_KEY), server.url, _BUCKET, provider, region=REGION)
 
 
-def _by_oss2(server: Server, kms: FakeAlibabaKms, key_id: str, key: str) -> None:
-    provider = AliKMSProvider(KMS_ACCESS_KEY, KMS_SECRET_KEY, "cn-hangzhou", key_id)
+def _provider(kms: FakeAlibabaKms, key_id: str, phrase: str | None = None) -> Any:
+    provider = AliKMSProvider(KMS_ACCESS_KEY, KMS_SECRET_KEY, "cn-hangzhou", key_id, passphrase=phrase)
     provider.kms_client = _Calls(kms)
-    _crypto_bucket(server, provider).put_object(key, _BODY, headers={"x-oss-meta-own": "kept"})
+    return provider
+
+
+def _by_oss2(server: Server, kms: FakeAlibabaKms, key_id: str, key: str) -> None:
+    _crypto_bucket(server, _provider(kms, key_id)).put_object(key, _BODY, headers={"x-oss-meta-own": "kept"})
+
+
+def _by_oss2_with_a_passphrase(server: Server, kms: FakeAlibabaKms, key_id: str, key: str) -> None:
+    bucket = _crypto_bucket(server, _provider(kms, key_id, _PHRASE))
+    bucket.put_object(key, _BODY, headers={"x-oss-meta-own": "kept"})
 
 
 def _by_v2(server: Server, kms: FakeAlibabaKms, key_id: str, key: str) -> None:
@@ -153,7 +165,7 @@ def _by_v2(server: Server, kms: FakeAlibabaKms, key_id: str, key: str) -> None:
 
 
 Write = Callable[[Server, FakeAlibabaKms, str, str], None]
-_WRITERS = {"oss2": _by_oss2, "v2": _by_v2}
+_WRITERS = {"oss2": _by_oss2, "oss2 with a passphrase": _by_oss2_with_a_passphrase, "v2": _by_v2}
 by_every_sdk = pytest.mark.parametrize("write", _WRITERS.values(), ids=_WRITERS)
 
 
@@ -185,6 +197,32 @@ def test_under_a_cmk_that_the_proxy_may_use_they_are_read_in_the_clear(
 
 
 @by_every_sdk
+def test_kms_is_asked_twice_for_an_object_however_often_it_is_read(
+    store_behind: Server, knowing: Server, kms: FakeAlibabaKms, write: Write
+) -> None:
+    """Key and counter are two blobs; with a passphrase it is tried in vain without one first."""
+    key = f"often-{write.__name__}"
+    write(store_behind, kms, _KEY_ID, key)
+    kms.asked.clear()
+
+    for _ in range(2):
+        _check_clear(knowing, key)
+
+    assert [one["Action"] for one in kms.asked] == ["Decrypt"] * (3 if write is _by_oss2_with_a_passphrase else 2)
+
+
+def test_under_another_passphrase_they_pass_through_untouched(
+    store_behind: Server, knowing: Server, kms: FakeAlibabaKms
+) -> None:
+    bucket = _crypto_bucket(store_behind, _provider(kms, _KEY_ID, "another"))
+    bucket.put_object("another-passphrase", _BODY)
+
+    got, behind = (oss2_bucket(server, _BUCKET).get_object("another-passphrase") for server in (knowing, store_behind))
+
+    assert got.read() == behind.read() != _BODY
+
+
+@by_every_sdk
 def test_under_another_cmk_they_pass_through_untouched(
     store_behind: Server, knowing: Server, kms: FakeAlibabaKms, write: Write
 ) -> None:
@@ -213,6 +251,41 @@ def test_a_disabled_cmk_is_told_and_no_ciphertext_given_out(
 
 
 # ---- the form that older releases of oss2 wrote (OSS dossier §8.7) ----
+
+
+def _write_old_by_kms(server: Server, kms: FakeAlibabaKms, key: str, *, start: int, phrase: str | None) -> None:
+    """Write as those releases did: a drawn key, and the counter's digits encrypted as they are, no base64."""
+    context = {"EncryptionContext": json.dumps({"x-passphrase": phrase})} if phrase else {}
+    drawn = kms._do({"Action": "GenerateDataKey", "KeyId": _KEY_ID, "NumberOfBytes": "32", **context})
+    counter = kms._do({"Action": "Encrypt", "KeyId": _KEY_ID, "Plaintext": str(start), **context})
+    cipher = Cipher(AES256(b64decode(drawn["Plaintext"])), CTR(start.to_bytes(16, "big")))
+    headers = {
+        f"{_OLD}crypto-key": drawn["CiphertextBlob"],
+        f"{_OLD}crypto-start": counter["CiphertextBlob"],
+        f"{_OLD}cek-alg": "AES/GCM/NoPadding",
+        f"{_OLD}wrap-alg": "kms",
+        "x-oss-meta-unencrypted-content-length": str(len(_BODY)),
+        "x-oss-meta-unencrypted-content-md5": _MD5,
+        "x-oss-meta-own": "kept",
+    }
+    oss2_bucket(server, _BUCKET).put_object(key, cipher.encryptor().update(_BODY), headers=headers)
+
+
+@pytest.mark.parametrize("phrase", [None, _PHRASE], ids=["no passphrase", "passphrase"])
+@pytest.mark.parametrize("start", [1, 10, 2**40])
+def test_the_old_form_under_kms_is_read_as_todays_oss2_reads_it(
+    store_behind: Server, knowing: Server, kms: FakeAlibabaKms, start: int, phrase: str | None
+) -> None:
+    key = f"old-kms-{start}-{phrase is None}"
+    _write_old_by_kms(store_behind, kms, key, start=start, phrase=phrase)
+
+    by_oss2 = _crypto_bucket(store_behind, _provider(kms, _KEY_ID, phrase)).get_object(key)
+
+    assert by_oss2.read() == _BODY
+    _check_clear(knowing, key)
+    shown = oss2_bucket(knowing, _BUCKET).head_object(key).headers
+    assert shown["Content-MD5"] == _MD5
+    assert not [name for name in shown if "unencrypted" in name.lower()]
 
 
 def _write_old(server: Server, private: rsa.RSAPrivateKey, key: str, *, cipher: str, start: int) -> None:

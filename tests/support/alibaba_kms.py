@@ -83,9 +83,10 @@ class FakeAlibabaKms:
         context = json.dumps(json.loads(parameters.get("EncryptionContext", "{}")), sort_keys=True).encode()
         match parameters["Action"]:
             case "GenerateDataKey":
-                return self._wrapped(parameters["KeyId"], os.urandom(int(parameters["NumberOfBytes"])), context)
+                drawn = b64encode(os.urandom(int(parameters["NumberOfBytes"]))).decode()
+                return self._wrapped(parameters["KeyId"], drawn, context)
             case "Encrypt":
-                wrapped = self._wrapped(parameters["KeyId"], b64decode(parameters["Plaintext"], validate=True), context)
+                wrapped = self._wrapped(parameters["KeyId"], parameters["Plaintext"], context)
                 del wrapped["Plaintext"]
                 return wrapped
             case "Decrypt":
@@ -110,14 +111,15 @@ class FakeAlibabaKms:
             raise Refused(409, f"Rejected.{key.state}")
         return key_id, key
 
-    def _wrapped(self, name: str, plain: bytes, context: bytes) -> dict[str, Any]:
+    def _wrapped(self, name: str, plain: str, context: bytes) -> dict[str, Any]:
+        """Encrypt any text: KMS asks for base64 and does not insist on it."""
         key_id, key = self._usable(name)
         version, nonce = len(key.versions), os.urandom(12)
         head = key_id.encode() + bytes([version]) + nonce
-        blob = head + AESGCM(key.versions[-1]).encrypt(nonce, plain, context + head)
+        blob = head + AESGCM(key.versions[-1]).encrypt(nonce, plain.encode(), context + head)
         return {
             "KeyId": key_id,
-            "Plaintext": b64encode(plain).decode(),
+            "Plaintext": plain,
             "CiphertextBlob": b64encode(blob).decode(),
         }
 
@@ -131,4 +133,4 @@ class FakeAlibabaKms:
             plain = AESGCM(key.versions[blob[36] - 1]).decrypt(nonce, blob[49:], context + head)
         except (ValueError, IndexError, InvalidTag) as cause:
             raise Refused(400, "InvalidCiphertextBlob") from cause
-        return {"KeyId": key_id, "Plaintext": b64encode(plain).decode()}
+        return {"KeyId": key_id, "Plaintext": plain.decode()}
