@@ -122,7 +122,8 @@ async def _complete(
 ) -> Completed:
     address = address_of(request)
     key = await open_for_closing(services, request, upload, completes=True)
-    conditions = await write_conditions(services, request, on_complete)
+    headers = await write_conditions(services, request, on_complete)
+    headers.update(_said_acl(services, request))
     if listed is None:
         listed = await _everything(services, address, upload, key)
     records = await _records(services, upload, key)
@@ -137,7 +138,7 @@ async def _complete(
     number = tail_number(chosen, records)
     tail_etag = await _send_tail(services, address, upload, key, attributes, chosen[-1], number)
     parts = [(record.number, record.backend_etag) for record in chosen if not record.kept]
-    answer = await _finish(services, address, upload, [*parts, (number, tail_etag)], conditions)
+    answer = await _finish(services, address, upload, [*parts, (number, tail_etag)], headers)
     await remember(services, address.ref, attributes, answer.etag, answer.version_id)
     is_opaque = attributes.md5 is None or (await services.bucket_states.for_view(address.ref.bucket)).opaque_etags
     if not answer.etag and is_opaque:  # Ceph RGW leaves the ETag out of this answer
@@ -145,6 +146,12 @@ async def _complete(
     else:
         etag = client_etag(None if is_opaque else attributes, answer.etag)
     return Completed(envelope=upload.envelope, attributes=attributes, etag=etag, version_id=answer.version_id)
+
+
+def _said_acl(services: Services, request: Request) -> dict[str, str]:
+    """Return the ACL that OSS takes on Complete too (OSS dossier §6.2); S3 takes it on Create alone."""
+    name = services.dialect.object_acl_header
+    return {} if name is None or name not in request.headers else {name: request.headers[name]}
 
 
 async def _records(services: Services, upload: Upload, key: DataKey | ClosingKeys) -> list[PartRecord]:
@@ -291,14 +298,14 @@ async def _finish(
     address: Address,
     upload: Upload,
     parts: Sequence[tuple[int, str]],
-    conditions: CIMultiDict[str],
+    headers: CIMultiDict[str],
 ) -> _BackendAnswer:
     request = UpstreamRequest(
         method="POST",
         bucket=address.ref.bucket,
         raw_key=address.raw_key,
         raw_query=upload_query(upload.upload_id),
-        headers=CIMultiDict([*conditions.items(), ("Content-Type", "application/xml")]),
+        headers=CIMultiDict([*headers.items(), ("Content-Type", "application/xml")]),
         body=services.dialect.xml.render_complete_request(parts),
     )
     async with services.upstream.send(request) as response:

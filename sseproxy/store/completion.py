@@ -19,7 +19,7 @@ from sseproxy.store.receive import read_document
 from sseproxy.store.records import Change, Metadata, ObjectRow, PartRow, Piece, UploadRow, b64
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.texts import Node, child, parse_document, shown_name
-from sseproxy.store.traits import Traits
+from sseproxy.store.traits import Traits, acl_of
 from sseproxy.store.versioning import change_headers, discard
 from sseproxy.store.wires import MOST_PARTS
 
@@ -57,6 +57,7 @@ async def complete_upload(service: Service, call: Call) -> web.StreamResponse:
         return _again(service, call, name, body)
     check = write_check(call, bucket)
     check(service.index.object(call.bucket, call.key))
+    acl = _said_acl(call)
     used, named = _chosen(service, call, upload, body)
     finished = _finished(call, upload, used, named)
     pieces = [(part.body, 0, part.size) for part in used]
@@ -67,6 +68,7 @@ async def complete_upload(service: Service, call: Call) -> web.StreamResponse:
         return _overtaken(service, call, name, body)
     try:
         row = _row(service, call, upload, used, finished, joined)
+        row = replace(row, acl=acl or row.acl)
         memory = hashlib.sha256(body).digest(), lambda change: _remembered(finished, change)
         change, bodies = service.index.finish_upload(row, name, used, check, memory)
     except BaseException:
@@ -78,6 +80,11 @@ async def complete_upload(service: Service, call: Call) -> web.StreamResponse:
     discard(service, change)
     service.files.remove(bodies)
     return _answer(call, replace(finished, version=change.version))
+
+
+def _said_acl(call: Call) -> str:
+    """Return the ACL that the request gives; S3 takes none here."""
+    return acl_of(call, call.wire.object_acl) if call.wire.name == "oss" else ""
 
 
 def _remembered(finished: Finished, change: Change) -> str:
