@@ -53,6 +53,7 @@ from sseproxy.policy.forwarding import to_backend, to_client
 from sseproxy.ports import UpstreamRequest
 from sseproxy.stage import Buffer
 from sseproxy.wire.digests import CRC64_XZ, crc_combine
+from sseproxy.wire.numbers import natural
 
 _DECIDED_HERE = frozenset({"append", "position"})  # in the query, lower case
 _LARGEST_POSITION = 2**63 - 1
@@ -249,11 +250,12 @@ def _response(
 
 def _position(request: Request) -> int:
     text = request.query.get("position", "")
-    if not text.isascii() or not text.isdigit() or int(text) > _LARGEST_POSITION:
+    position = natural(text)
+    if position is None or position > _LARGEST_POSITION:
         raise InvalidArgument(
             "The append position must be a number of bytes.", ArgumentName="position", ArgumentValue=text
         )
-    return int(text)
+    return position
 
 
 def _check_position(services: Services, position: int, length: int) -> None:

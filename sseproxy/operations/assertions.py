@@ -26,6 +26,7 @@ from sseproxy.exchange import Request
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType
 from sseproxy.wire.digests import parse_checksum
 from sseproxy.wire.headers import parse_tokens
+from sseproxy.wire.numbers import natural
 
 _SEVERAL = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
 _ANNOUNCED_ONLY = (
@@ -153,9 +154,10 @@ def _read_crc64(name: str | None, headers: Mapping[str, str]) -> int | None:
     text = headers.get(name) if name is not None else None
     if name is None or text is None:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS or int(text) > _MOST_CRC64:
+    crc64 = natural(text, most_digits=_MOST_DIGITS)
+    if crc64 is None or crc64 > _MOST_CRC64:
         raise InvalidArgument(ArgumentName=name, ArgumentValue=text)
-    return int(text)
+    return crc64
 
 
 def _read_checksum(dialect: Dialect, headers: Mapping[str, str]) -> tuple[Checksum | None, ChecksumAlgorithm | None]:

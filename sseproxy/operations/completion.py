@@ -12,17 +12,16 @@ from sseproxy.dialect.base import CompletedPart
 from sseproxy.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, MalformedXml, NoParts
 from sseproxy.format import Attributes, PartRecord, SegmentEntry, fits
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, EtagMode, Layout
+from sseproxy.operations.part_numbers import MOST_PARTS
 from sseproxy.operations.uploads import Upload
 from sseproxy.wire.digests import CRC64_XZ, composite, crc_combine, parse_checksum
-
-_MOST_PARTS = 10_000
 
 
 def check_order(listed: Sequence[CompletedPart]) -> None:
     """Raise unless the list names 1 to 10,000 parts in strictly ascending order."""
     if not listed:
         raise NoParts
-    if len(listed) > _MOST_PARTS:
+    if len(listed) > MOST_PARTS:
         raise MalformedXml("The list has more than 10,000 parts.")
     if any(later.number <= earlier.number for earlier, later in pairwise(listed)):
         raise InvalidPartOrder

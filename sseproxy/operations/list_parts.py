@@ -21,9 +21,11 @@ from sseproxy.operations.upload_keys import open_for_closing
 from sseproxy.operations.upload_part import find_upload
 from sseproxy.operations.uploads import Attempt, Upload, kept_key, kept_parts, load_attempts, upload_query
 from sseproxy.ports import UpstreamRequest
+from sseproxy.wire.numbers import natural
 
 _DOCUMENT = 4 * 1024 * 1024  # bytes of a page of the backend's
 _PAGE = 1000
+_MOST_DIGITS = 9  # of a number of parts
 
 
 async def list_parts(services: Services, request: Request) -> Response:
@@ -170,8 +172,9 @@ def _number(request: Request, name: str, *, default: int) -> int:
     text = request.query.get(name)
     if text is None or text == "":
         return default
-    if not text.isascii() or not text.isdigit():
+    number = natural(text, most_digits=_MOST_DIGITS)
+    if number is None:
         raise InvalidArgument(
             f"Provided {name} not an integer or within integer range", ArgumentName=name, ArgumentValue=text
         )
-    return int(text)
+    return number

@@ -21,9 +21,11 @@ from sseproxy.operations.attributes import Opened, Unsealed, look
 from sseproxy.operations.backend import address_of, expect, object_request
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
+from sseproxy.wire.numbers import natural
 
 _NAMES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 _MOST_PARTS = 1000
+_MOST_DIGITS = 9  # of a number of parts
 _MULTIPART_ETAG = re.compile(r"[0-9A-Fa-f]{32}-([1-9][0-9]{0,4})")
 
 
@@ -70,12 +72,13 @@ def _number(request: Request, name: str, *, default: int) -> int:
     text = request.headers.get(name)
     if text is None or text == "":
         return default
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
+    number = natural(text, most_digits=_MOST_DIGITS)
+    if number is None:
         short = name.removeprefix("x-amz-")
         raise InvalidArgument(
             f"Provided {short} not an integer or within integer range", ArgumentName=name, ArgumentValue=text
         )
-    return int(text)
+    return number
 
 
 def _parts(attributes: Attributes, marker: int, most: int) -> PartsOfObject | None:

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from sseproxy.dialect.base import Dialect, UnsatisfiableRange
-from sseproxy.errors import InvalidPartNumber, InvalidRequest, RangeNotSatisfiable
+from sseproxy.errors import InvalidRequest, RangeNotSatisfiable
 from sseproxy.exchange import Request
 from sseproxy.format import part_range
 from sseproxy.model import ByteRange
 from sseproxy.operations.attributes import Opened, Unsealed
 from sseproxy.operations.etags import bare_etag
+from sseproxy.operations.part_numbers import part_number
 from sseproxy.wire.byte_ranges import FromTo, RangeSpec, Unsatisfiable, parse_range, resolve
 
-_MOST_PARTS = 10_000
 _BOTH = "Cannot specify both Range header and partNumber query parameter"
 
 
@@ -53,14 +53,11 @@ def wanted_of(dialect: Dialect, request: Request, subject: Opened | Unsealed) ->
 
 def requested_part(request: Request) -> int | None:
     """Return the part number of a read. Raises `InvalidPartNumber`, and `InvalidRequest` beside a Range."""
-    text = request.query.get("partNumber")
-    if text is None:
+    if "partNumber" not in request.query:
         return None
     if "Range" in request.headers:
         raise InvalidRequest(_BOTH)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_PARTS:
-        raise InvalidPartNumber(ArgumentName="partNumber", ArgumentValue=text)
-    return int(text)
+    return part_number(request)
 
 
 def _if_range_holds(request: Request, subject: Opened | Unsealed) -> bool:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from sseproxy.dialect.base import Operation, TrafficLimit
 from sseproxy.errors import InvalidArgument
 from sseproxy.exchange import Body, Request, Response
+from sseproxy.wire.numbers import natural
 
 _BITS = 8
-_MOST_DIGITS = 19
 _MOVING = frozenset(
     {
         Operation.PUT_OBJECT,
@@ -41,14 +41,14 @@ def traffic_limit(limit: TrafficLimit | None, request: Request, operation: Opera
 
 
 def _rate(limit: TrafficLimit, text: str) -> int:
-    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
-    if not is_number or not limit.least <= int(text) <= limit.most:
+    rate = natural(text)
+    if rate is None or not limit.least <= rate <= limit.most:
         raise InvalidArgument(
             f"{limit.name} must be a number of bits per second from {limit.least} to {limit.most}.",
             ArgumentName=limit.name,
             ArgumentValue=text,
         )
-    return int(text) // _BITS
+    return rate // _BITS
 
 
 def paced_request(request: Request, bytes_per_s: int) -> Request:

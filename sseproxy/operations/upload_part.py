@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sseproxy.errors import EntityTooLarge, InvalidPartNumber, InvalidRequest, NoSuchUpload, UpstreamError
+from sseproxy.errors import EntityTooLarge, InvalidRequest, NoSuchUpload, UpstreamError
 from sseproxy.exchange import Body, Request, Response, body_of
 from sseproxy.format import DataKey, PartRecord, SegmentSealer, segment_stored_size
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, EtagMode
@@ -20,6 +20,7 @@ from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.context import Services
 from sseproxy.operations.customer_keys import customer_key_of
 from sseproxy.operations.etags import bare_etag
+from sseproxy.operations.part_numbers import MOST_PARTS, part_number
 from sseproxy.operations.plan import largest_plaintext
 from sseproxy.operations.sealing import seal_segment
 from sseproxy.operations.upload_keys import open_upload
@@ -28,7 +29,6 @@ from sseproxy.policy.client_encryption import check_part, said_in
 from sseproxy.ports import UpstreamRequest
 from sseproxy.stage import Buffer
 
-_MOST_PARTS = 10_000
 _MOST_CLOSING = 2 * 1024 * 1024  # bytes behind the last segment: padding, recovery, footer (docs/format.md)
 
 
@@ -64,14 +64,6 @@ async def upload_part(services: Services, request: Request) -> Response:
     )
 
 
-def part_number(request: Request) -> int:
-    """Return the part number that the request names, 1 to 10,000."""
-    text = request.query.get("partNumber", "")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_PARTS:
-        raise InvalidPartNumber(ArgumentName="partNumber", ArgumentValue=text)
-    return int(text)
-
-
 async def find_upload(services: Services, request: Request) -> Upload:
     """Return the upload that the request names. Raises `NoSuchUpload`."""
     return await services.uploads.get(services.state, address_of(request).ref, request.query.get("uploadId", ""))
@@ -88,7 +80,7 @@ async def store_part(services: Services, upload: Upload, key: DataKey, part: Pla
     body, length, is_small = await _measured(part, services.dialect.limits.smallest_part)
     sealed = seal_segment(body, sealer, part.check, noted.note)
     stored_length = None if length is None else segment_stored_size(length)
-    if is_small or part.number == _MOST_PARTS:
+    if is_small or part.number == MOST_PARTS:
         await services.state.put_stream(kept_key(upload, part.number), sealed, stored_length)
         record = _record(upload, key, part.number, sealer, noted.facts, backend_etag="", kept=True)
         await save_record(services.state, upload, key, record)
@@ -134,7 +126,7 @@ def _check_size(services: Services, part: PlainPart) -> None:
     Part 10,000 always travels in one backend part with what closes the object, which needs its room.
     """
     largest = services.dialect.limits.largest_stored_object
-    if part.number == _MOST_PARTS:
+    if part.number == MOST_PARTS:
         largest -= _MOST_CLOSING
     if part.length is not None and segment_stored_size(part.length) > largest:
         raise EntityTooLarge(

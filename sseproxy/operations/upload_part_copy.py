@@ -22,8 +22,9 @@ from sseproxy.operations.copy_source import (
     source_version,
 )
 from sseproxy.operations.customer_keys import customer_key_of, source_key_of
+from sseproxy.operations.part_numbers import part_number
 from sseproxy.operations.upload_keys import open_upload
-from sseproxy.operations.upload_part import PlainPart, algorithms_of, find_upload, part_number, store_part
+from sseproxy.operations.upload_part import PlainPart, algorithms_of, find_upload, store_part
 from sseproxy.policy.client_encryption import check_part_copy, said_in
 
 _RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sseproxy.errors import MissingContentLength, RequestError
+from sseproxy.wire.numbers import natural
 
 DECODED_LENGTH = "x-amz-decoded-content-length"
 
@@ -60,7 +61,7 @@ def read_framing(headers: Mapping[str, str], version: tuple[int, int]) -> Framin
 
 def decoded_length(headers: Mapping[str, str]) -> int:
     """Return the announced length of an aws-chunked body's plaintext. Raises `MissingContentLength` (411)."""
-    text = headers.get(DECODED_LENGTH, "").strip()
-    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+    length = natural(headers.get(DECODED_LENGTH, "").strip())
+    if length is None:
         raise MissingContentLength
-    return int(text)
+    return length
