@@ -6,7 +6,7 @@ from sseproxy.dialect.routes import Level, RouteTable, on, refused, relayed
 _SERVICE, _BUCKET, _OBJECT = Level.SERVICE, Level.BUCKET, Level.OBJECT
 
 _BUCKET_SETTINGS = (
-    "accessPoint", "accessPointPolicy", "acl", "asyncFetch", "bucketArchiveDirectRead", "callback",
+    "accessPoint", "accessPointPolicy", "acl", "bucketArchiveDirectRead", "callback",
     "cloudboxes", "cname", "cors", "dataPipeline", "group", "httpsConfig", "inventory", "lifecycle", "live",
     "location", "logging", "metaQuery", "objectWorm", "overwriteConfig", "policy", "policyStatus",
     "processConfiguration", "publicAccessBlock", "qos", "qosInfo", "qosRequester", "redundancyTransition", "referer",
@@ -33,6 +33,8 @@ OSS_ROUTES = RouteTable(
         on("DELETE", _BUCKET, to=Operation.DELETE_BUCKET),
         on("POST", _BUCKET, "delete", to=Operation.DELETE_OBJECTS),
         *relayed(_BUCKET, "GET PUT DELETE POST", *_BUCKET_SETTINGS),
+        *relayed(_BUCKET, "GET", "asyncFetch"),
+        *refused(_BUCKET, "PUT POST", "asyncFetch"),  # the storage would keep in plaintext what it fetches
         *refused(_BUCKET, "POST", "x-oss-batchGet"),
         on("GET", _OBJECT, to=Operation.GET_OBJECT),
         on("GET", _OBJECT, "uploadId", to=Operation.LIST_PARTS),

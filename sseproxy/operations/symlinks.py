@@ -7,6 +7,7 @@ is made of what is true of its bytes and what the link says.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from urllib.parse import unquote
 
 from multidict import CIMultiDictProxy
@@ -55,8 +56,11 @@ async def target_of(services: Services, request: Request, headers: Mapping[str, 
 def as_link(dialect: Dialect, answer: Response, link: Mapping[str, str]) -> Response:
     """Return the answer of a target as one that was read through a link; `link` are the storage's headers of that.
 
-    Length, ETag, digests and encryption are the target's, everything else is the link's.
+    Length, ETag, digests and encryption are the target's, everything else is the link's. An answer without a body that
+    says that nothing has changed stays what it is.
     """
+    if answer.status == HTTPStatus.NOT_MODIFIED:
+        return answer
     headers = to_client(link, dialect, sealed=True)
     sse = dialect.sse.prefix
     for name, value in answer.headers.items():

@@ -186,6 +186,7 @@ OSS_CODES: Mapping[str, Code] = {
     "KeyTooLongError": Code(400, "InvalidObjectName", "The specified object is not valid."),
     "MetadataTooLarge": Code(400, "InvalidArgument", "The user metadata is too large."),
     "NoSuchBucket": Code(404, "NoSuchBucket", "The specified bucket does not exist."),
+    "NoSuchLifecycleConfiguration": Code(404, "NoSuchLifecycle", "No Row found in Lifecycle Table."),
     "NotImplemented": Code(
         400, "NotImplemented", "A header you provided implies functionality that is not implemented."
     ),

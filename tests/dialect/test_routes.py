@@ -120,6 +120,8 @@ GET /b?stat                           PASS
 PUT /b?cname&comp=add                 PASS
 POST /b?wormExtend&wormId=1           PASS
 POST /b?x-oss-batchGet                REFUSE
+POST /b?asyncFetch                    REFUSE
+GET /b?asyncFetch                     PASS
 PUT /b/k?symlink                      PASS
 GET /b/k?symlink                      PASS
 POST /b/k?uploads&sequential          CREATE_UPLOAD
