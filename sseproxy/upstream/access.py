@@ -14,6 +14,7 @@ from sseproxy.ports import Clock, Observer
 from sseproxy.settings_upstream import UpstreamSettings
 
 _CONNECTIONS = 2
+_NEXT_DROP_S = 30.0
 
 
 class Access:
@@ -23,6 +24,7 @@ class Access:
         self._source = source
         self._timeout_s = timeout_s
         self._observer = observer
+        self._dropped_s: float | None = None  # when, by the event loop's clock
 
     async def current(self) -> Credentials:
         """Return the credentials of the moment. Raises `UpstreamUnavailable` where there are none."""
@@ -33,6 +35,21 @@ class Access:
             reason = cause.message if isinstance(cause, KeyServiceError) else "no answer in time"
             self._observer.event("storage_credentials_failed", reason=reason)
             raise UpstreamUnavailable from cause
+
+    async def instead_of(self, refused: Credentials, code: str) -> Credentials | None:
+        """Return others than those that the store refused with `code`, None where there are none.
+
+        Whoever lends is asked for others at once, but once in half a minute: a role that was taken away brings every
+        request here. Raises `UpstreamUnavailable` where nobody answers.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if await self.current() is refused and (self._dropped_s is None or now_s >= self._dropped_s + _NEXT_DROP_S):
+            self._dropped_s = now_s
+            self._source.drop(refused)
+            if await self.current() is not refused:
+                self._observer.event("storage_credentials_refused", code=code)
+        held = await self.current()
+        return None if held is refused else held
 
 
 @asynccontextmanager

@@ -16,10 +16,11 @@ TRANSPORT_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError)
 
 
 class Answer:
-    """Status and headers; the body as it comes."""
+    """Status and headers; the body as it comes, behind what of it was `said` before."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, said: bytes = b"") -> None:
         self._response = response
+        self._said = said
         self._headers = CIMultiDictProxy(
             CIMultiDict((header_text(name), header_text(value)) for name, value in response.raw_headers)
         )
@@ -37,6 +38,8 @@ class Answer:
     async def stream(self) -> Body:
         """Yield the body, once. Raises `UpstreamUnavailable` when it breaks off before its announced end."""
         content = self._response.content
+        if self._said:
+            yield self._said
         try:
             while piece := await next_piece(content):
                 held = [piece]

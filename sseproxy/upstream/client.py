@@ -8,6 +8,7 @@ import aiohttp
 from aiohttp.payload import Payload
 from yarl import URL
 
+from sseproxy.credentials.held import Credentials
 from sseproxy.dialect.base import Dialect
 from sseproxy.errors import UpstreamUnavailable
 from sseproxy.ports import Clock, Observer, UpstreamRequest
@@ -18,6 +19,7 @@ from sseproxy.upstream.answer import TRANSPORT_ERRORS, Answer
 from sseproxy.upstream.outgoing_auth import Outgoing, OutgoingAuth
 from sseproxy.upstream.payloads import HeldPayload, StreamPayload
 from sseproxy.upstream.pieces import READ_BUFFER
+from sseproxy.upstream.refused import beginning, refused_code
 from sseproxy.upstream.retrying import Sleep, Transient, retrying
 from sseproxy.upstream.tls import store_tls
 
@@ -68,21 +70,48 @@ class HttpUpstream:
         is closed when this returns or raises, or, where the storage answered early, when the context is left.
         """
         try:
-            response, stream = await retrying(lambda: self._attempt(request), sleep=self._sleep)
+            response, stream, said = await self._exchange(request)
         except BaseException:
             if not isinstance(request.body, bytes | None):
                 await request.body.aclose()
             raise
         try:
-            yield Answer(response)
+            yield Answer(response, said)
         finally:
-            # What was not read is not waited for: the connection is closed, unless the answer came to its end.
-            response.close()
-            if stream is not None:
-                await stream.stop()
+            await _leave(response, stream)
 
-    async def _attempt(self, request: UpstreamRequest) -> tuple[aiohttp.ClientResponse, StreamPayload | None]:
-        credentials = None if self._access is None else await self._access.current()
+    async def _exchange(self, request: UpstreamRequest) -> tuple[aiohttp.ClientResponse, StreamPayload | None, bytes]:
+        """Return an answer, its request's body, and what of the answer was read to see whether it is about credentials.
+
+        Where the store refuses credentials and others can be had, they are asked for before anything else is tried,
+        and what can be sent again goes out with them.
+        """
+        if self._access is None:
+            response, stream = await self._tried(request, None)
+            return response, stream, b""
+        credentials = await self._access.current()
+        response, stream = await self._tried(request, credentials)
+        try:
+            said = await beginning(response)
+            code = refused_code(self._auth.dialect, response, said)
+            others = await self._access.instead_of(credentials, code) if code else None
+        except BaseException:
+            await _leave(response, stream)
+            raise
+        if others is None or not isinstance(request.body, bytes | None):
+            return response, stream, said
+        await _leave(response, stream)
+        response, stream = await self._tried(request, others)
+        return response, stream, b""
+
+    async def _tried(
+        self, request: UpstreamRequest, credentials: Credentials | None
+    ) -> tuple[aiohttp.ClientResponse, StreamPayload | None]:
+        return await retrying(lambda: self._attempt(request, credentials), sleep=self._sleep)
+
+    async def _attempt(
+        self, request: UpstreamRequest, credentials: Credentials | None
+    ) -> tuple[aiohttp.ClientResponse, StreamPayload | None]:
         outgoing = self._auth.prepare(request, self._clock.now(), credentials)
         payload = self._payload(request, outgoing)
         stream = payload if isinstance(payload, StreamPayload) else None
@@ -117,6 +146,13 @@ class HttpUpstream:
         if isinstance(outgoing.body, bytes):
             return HeldPayload(outgoing.body)
         return StreamPayload(outgoing.body, outgoing.length, self._stall_s)
+
+
+async def _leave(response: aiohttp.ClientResponse, stream: StreamPayload | None) -> None:
+    """End an exchange. What was not read is not waited for: the connection is closed, unless that came to its end."""
+    response.close()
+    if stream is not None:
+        await stream.stop()
 
 
 def _reason(request: UpstreamRequest, stream: StreamPayload | None, error: Exception) -> Exception:

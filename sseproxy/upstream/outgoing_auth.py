@@ -68,7 +68,7 @@ class OutgoingAuth:
         self._scheme = endpoint.scheme
         self._host = host if port is None or port == _DEFAULT_PORTS[endpoint.scheme] else f"{host}:{port}"
         self._settings = settings
-        self._dialect = dialect
+        self.dialect = dialect
         self._sign = _SIGNERS[dialect.name]
 
     def prepare(self, request: UpstreamRequest, now: datetime, credentials: Credentials | None) -> Outgoing:
@@ -115,14 +115,14 @@ class OutgoingAuth:
         """Tell whether the body goes out with a trailing checksum: objects and parts, where the dialect has them."""
         return (
             self._settings.trailing_checksum
-            and self._dialect.checksum_headers
+            and self.dialect.checksum_headers
             and request.method == "PUT"
             and bool(request.raw_key)
         )
 
     def _is_signed(self, name: str) -> bool:
         lower = name.lower()
-        return lower in _SIGNED or lower.startswith(self._dialect.header_prefix)
+        return lower in _SIGNED or lower.startswith(self.dialect.header_prefix)
 
 
 def _payload_hash(body: bytes | Body | None) -> str:
