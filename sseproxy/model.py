@@ -1,9 +1,11 @@
 """The frozen vocabulary that every layer shares. No I/O, no dialect, no HTTP."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 from hashlib import md5
+from types import MappingProxyType
 
 
 class Algorithm(Enum):
@@ -71,6 +73,22 @@ class ChecksumAlgorithm(Enum):
     XXHASH64 = "XXHASH64"
     XXHASH3 = "XXHASH3"
     XXHASH128 = "XXHASH128"
+
+
+CHECKSUM_WIDTHS: Mapping[ChecksumAlgorithm, int] = MappingProxyType(
+    {  # bytes
+        ChecksumAlgorithm.CRC32: 4,
+        ChecksumAlgorithm.CRC32C: 4,
+        ChecksumAlgorithm.CRC64NVME: 8,
+        ChecksumAlgorithm.SHA1: 20,
+        ChecksumAlgorithm.SHA256: 32,
+        ChecksumAlgorithm.SHA512: 64,
+        ChecksumAlgorithm.MD5: 16,
+        ChecksumAlgorithm.XXHASH64: 8,
+        ChecksumAlgorithm.XXHASH3: 8,
+        ChecksumAlgorithm.XXHASH128: 16,
+    }
+)
 
 
 class ChecksumType(Enum):

@@ -1,10 +1,11 @@
 """OSS's documents (OSS dossier §2, §3.1, §6.2, §6.5). None of them has a namespace: SDKs do not find their elements."""
 
-from functools import partial
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from sseproxy.dialect import xml_buckets, xml_listings, xml_shapes
-from sseproxy.dialect.base import SseRequest, XmlShapes
+from sseproxy.dialect import xml_buckets
+from sseproxy.dialect.base import SseRequest
+from sseproxy.dialect.xml_common import common_shapes
 from sseproxy.dialect.xml_reading import child, parse_xml, text_of
 from sseproxy.dialect.xml_shapes import Manner
 from sseproxy.dialect.xml_writing import document_of, element, group, optional
@@ -98,28 +99,11 @@ def _rule_elements(rule: SseRequest) -> list[str]:
     ]
 
 
-OSS_XML = XmlShapes(
-    render_error=partial(xml_shapes.render_error, _MANNER),
-    parse_error=xml_shapes.parse_error,
-    parse_complete=xml_shapes.parse_complete,
-    render_complete_request=partial(xml_shapes.render_complete_request, _MANNER),
-    render_completed=partial(xml_shapes.render_completed, _MANNER),
-    parse_completed=xml_shapes.parse_completed,
-    render_created_upload=partial(xml_shapes.render_created_upload, _MANNER),
-    parse_created_upload=xml_shapes.parse_created_upload,
-    render_copied=partial(xml_shapes.render_copied, _MANNER),
-    render_copied_part=partial(xml_shapes.render_copied_part, _MANNER),
-    parse_copied=xml_shapes.parse_copied,
-    parse_copied_part=xml_shapes.parse_copied_part,
-    render_parts=partial(xml_shapes.render_parts, _MANNER),
-    parse_parts=xml_shapes.parse_parts,
-    parse_upload_facts=xml_shapes.parse_upload_facts,
-    parse_listing=xml_listings.parse_listing,
-    render_listing=partial(xml_listings.render_listing, _MANNER),
-    parse_keys=xml_listings.parse_keys,
-    hide_bucket=xml_listings.hide_bucket,
-    parse_bucket_encryption=parse_bucket_encryption,
-    render_bucket_encryption=render_bucket_encryption,
+OSS_XML = replace(
+    common_shapes(
+        _MANNER,
+        parse_bucket_encryption=parse_bucket_encryption,
+        render_bucket_encryption=render_bucket_encryption,
+    ),
     render_bucket_info=render_bucket_info,
-    render_delete=partial(xml_shapes.render_delete, _MANNER),
 )

@@ -6,7 +6,7 @@ from itertools import pairwise
 from struct import Struct
 from typing import Final
 
-from sseproxy.format.codes import CHECKSUM_TYPES, CHECKSUM_WIDTHS, CHECKSUMS, LAYOUTS
+from sseproxy.format.codes import CHECKSUM_TYPES, CHECKSUMS, LAYOUTS
 from sseproxy.format.layout import (
     LARGEST_SEGMENT,
     MOST_APPENDS,
@@ -18,7 +18,7 @@ from sseproxy.format.layout import (
     segment_stored_size,
 )
 from sseproxy.format.packing import Fields, pack_map
-from sseproxy.model import Checksum, ChecksumType, Layout
+from sseproxy.model import CHECKSUM_WIDTHS, Checksum, ChecksumType, Layout
 
 OTHER_ATTRIBUTES: Final = 300  # all attributes but the table stay below, docs/format.md, "Attributes"
 MOST_TABLE: Final = 720_000  # longest table in bytes, docs/format.md, "Attributes"

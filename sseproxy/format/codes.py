@@ -54,17 +54,3 @@ CHECKSUMS: Final = Codes(
     },
 )
 CHECKSUM_TYPES: Final = Codes("Checksum type", {1: ChecksumType.FULL_OBJECT, 2: ChecksumType.COMPOSITE})
-CHECKSUM_WIDTHS: Final[Mapping[ChecksumAlgorithm, int]] = MappingProxyType(
-    {
-        ChecksumAlgorithm.CRC32: 4,
-        ChecksumAlgorithm.CRC32C: 4,
-        ChecksumAlgorithm.CRC64NVME: 8,
-        ChecksumAlgorithm.SHA1: 20,
-        ChecksumAlgorithm.SHA256: 32,
-        ChecksumAlgorithm.SHA512: 64,
-        ChecksumAlgorithm.MD5: 16,
-        ChecksumAlgorithm.XXHASH64: 8,
-        ChecksumAlgorithm.XXHASH3: 8,
-        ChecksumAlgorithm.XXHASH128: 16,
-    }
-)

@@ -44,6 +44,7 @@ from sseproxy.operations.completion import (
     check_order,
     check_sizes,
     etag_from_list,
+    known_checksum,
     missing_part,
     tail_number,
 )
@@ -214,7 +215,7 @@ def _check_asserted_checksums(services: Services, request: Request, attributes: 
         text = request.headers.get(services.dialect.header(f"checksum-{algorithm.value.lower()}"))
         if text is None:
             continue
-        known = _known(attributes, algorithm)
+        known = known_checksum(attributes, algorithm)
         if known is None:
             expected = attributes.checksum.algorithm.value.lower() if attributes.checksum is not None else "null"
             raise InvalidRequest(
@@ -224,14 +225,6 @@ def _check_asserted_checksums(services: Services, request: Request, attributes: 
         value, _, count = text.partition("-")
         if parse_checksum(algorithm, value) != known or count not in {"", str(attributes.part_count)}:
             raise ChecksumMismatch(f"The {algorithm.value} you specified did not match the calculated checksum.")
-
-
-def _known(attributes: Attributes, algorithm: ChecksumAlgorithm) -> bytes | None:
-    if attributes.checksum is not None and attributes.checksum.algorithm is algorithm:
-        return attributes.checksum.value
-    if algorithm is ChecksumAlgorithm.CRC64NVME and attributes.crc64nvme is not None:
-        return attributes.crc64nvme.to_bytes(8, "big")
-    return None
 
 
 async def _send_tail(

@@ -11,7 +11,7 @@ from itertools import pairwise
 from sseproxy.dialect.base import CompletedPart
 from sseproxy.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, MalformedXml, NoParts
 from sseproxy.format import Attributes, PartRecord, SegmentEntry, fits
-from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, EtagMode, Layout
+from sseproxy.model import CHECKSUM_WIDTHS, Checksum, ChecksumAlgorithm, ChecksumType, EtagMode, Layout
 from sseproxy.operations.part_numbers import MOST_PARTS
 from sseproxy.operations.uploads import Upload
 from sseproxy.wire.digests import CRC64_XZ, composite, crc_combine, parse_checksum
@@ -135,7 +135,7 @@ def check_listed_checksums(upload: Upload, listed: Sequence[CompletedPart], chos
         if needed is not None and part.number != position:
             raise missing_part(part, upload.upload_id)
         for algorithm, text in part.checksums.items():
-            known = _known(record, algorithm)
+            known = known_checksum(record, algorithm)
             if known is not None and known != parse_checksum(algorithm, text):
                 raise missing_part(part, upload.upload_id)
 
@@ -154,11 +154,12 @@ def etag_from_list(listed: Sequence[CompletedPart]) -> bytes | None:
     return digest.digest()
 
 
-def _known(record: PartRecord, algorithm: ChecksumAlgorithm) -> bytes | None:
-    if record.checksum is not None and record.checksum.algorithm is algorithm:
-        return record.checksum.value
-    if algorithm is ChecksumAlgorithm.CRC64NVME and record.crc64nvme is not None:
-        return record.crc64nvme.to_bytes(8, "big")
+def known_checksum(of: Attributes | PartRecord, algorithm: ChecksumAlgorithm) -> bytes | None:
+    """Return a checksum of an object or a part, None where it has none of that algorithm."""
+    if of.checksum is not None and of.checksum.algorithm is algorithm:
+        return of.checksum.value
+    if algorithm is ChecksumAlgorithm.CRC64NVME and of.crc64nvme is not None:
+        return of.crc64nvme.to_bytes(CHECKSUM_WIDTHS[algorithm], "big")
     return None
 
 

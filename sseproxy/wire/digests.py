@@ -14,7 +14,7 @@ from fastcrc import crc32 as fast_crc32
 from fastcrc import crc64 as fast_crc64
 
 from sseproxy.errors import MalformedChecksum
-from sseproxy.model import ChecksumAlgorithm
+from sseproxy.model import CHECKSUM_WIDTHS, ChecksumAlgorithm
 from sseproxy.stage import Buffer
 
 CRC64_XZ = "CRC64XZ"  # of OSS; no S3 checksum algorithm
@@ -36,20 +36,6 @@ _UPDATES: Mapping[Crc, Callable[[Buffer, int], int]] = MappingProxyType(
         ChecksumAlgorithm.CRC32C: fast_crc32.iscsi,
         ChecksumAlgorithm.CRC64NVME: crt.crc64nvme,
         CRC64_XZ: fast_crc64.xz,
-    }
-)
-_WIDTHS: Mapping[ChecksumAlgorithm, int] = MappingProxyType(
-    {
-        ChecksumAlgorithm.CRC32: 4,
-        ChecksumAlgorithm.CRC32C: 4,
-        ChecksumAlgorithm.CRC64NVME: 8,
-        ChecksumAlgorithm.SHA1: 20,
-        ChecksumAlgorithm.SHA256: 32,
-        ChecksumAlgorithm.SHA512: 64,
-        ChecksumAlgorithm.MD5: 16,
-        ChecksumAlgorithm.XXHASH64: 8,
-        ChecksumAlgorithm.XXHASH3: 8,
-        ChecksumAlgorithm.XXHASH128: 16,
     }
 )
 
@@ -111,7 +97,7 @@ class Digests:
     def checksum(self, algorithm: ChecksumAlgorithm) -> bytes:
         """Return a checksum as raw bytes, CRCs big-endian; only one that was asked for."""
         if algorithm in self._crcs:
-            return self._crcs[algorithm].to_bytes(_WIDTHS[algorithm], "big")
+            return self._crcs[algorithm].to_bytes(CHECKSUM_WIDTHS[algorithm], "big")
         return self._hashes[algorithm].digest()
 
 
@@ -147,7 +133,7 @@ def parse_checksum(algorithm: ChecksumAlgorithm, text: str, *, trailing: bool = 
         value = b64decode(text, validate=True)
     except (Base64Error, ValueError):
         value = b""
-    if len(value) != _WIDTHS[algorithm]:
+    if len(value) != CHECKSUM_WIDTHS[algorithm]:
         place = "trailing header" if trailing else "header"
         raise MalformedChecksum(f"Value for x-amz-checksum-{algorithm.value.lower()} {place} is invalid.")
     return value

@@ -9,13 +9,12 @@ from sseproxy.format.codes import (
     ALGORITHMS,
     BINDINGS,
     CHECKSUM_TYPES,
-    CHECKSUM_WIDTHS,
     CHECKSUMS,
     LAYOUTS,
     SUITES,
     Codes,
 )
-from sseproxy.model import Algorithm, Binding, ChecksumAlgorithm, ChecksumType, Layout, Suite
+from sseproxy.model import CHECKSUM_WIDTHS, Algorithm, Binding, ChecksumAlgorithm, ChecksumType, Layout, Suite
 
 TABLES: list[tuple[Codes[Any], type[Enum]]] = [
     (SUITES, Suite),
