@@ -69,6 +69,24 @@ class KeyAccessRefused(KeyServiceError):
     default = "This request is forbidden by kms."
 
 
+class KeyServiceNotEnabled(KeyServiceError):
+    """The account of the KMS has never turned it on."""
+
+    default = "This user does not turn on KMS service."
+
+
+class KeyServiceInDebt(KeyServiceError):
+    """The account of the KMS owes money."""
+
+    default = "The key service's account is in debt."
+
+
+class KeyServiceOverdue(KeyServiceInDebt):
+    """It owes for so long that the KMS has stopped."""
+
+    default = "The key service's account is in debt for too long."
+
+
 class WrappedKeyRejected(KeyServiceError):
     """A wrapped key does not open: other material, another context, or damage."""
 

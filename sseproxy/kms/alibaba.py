@@ -12,6 +12,7 @@ from uuid import uuid4
 from sseproxy.credentials.held import Credentials, CredentialSource
 from sseproxy.credentials.http import FORM, Document, Http, HttpAnswer
 from sseproxy.errors import (
+    AliasNotFound,
     KeyAccessRefused,
     KeyDisabled,
     KeyNotApplicable,
@@ -20,6 +21,9 @@ from sseproxy.errors import (
     KeyPendingImport,
     KeyServiceBusy,
     KeyServiceError,
+    KeyServiceInDebt,
+    KeyServiceNotEnabled,
+    KeyServiceOverdue,
     KeyServiceUnavailable,
     KeyStateRefused,
     WrappedKeyRejected,
@@ -36,7 +40,10 @@ _VERSION = "2016-01-20"
 _MEANINGS: Mapping[str, type[KeyServiceError]] = MappingProxyType(
     {
         "Forbidden.KeyNotFound": KeyNotFound,
-        "Forbidden.AliasNotFound": KeyNotFound,
+        "Forbidden.AliasNotFound": AliasNotFound,
+        "Forbidden.KmsServiceNotEnabled": KeyServiceNotEnabled,
+        "Forbidden.InDebtOverdue": KeyServiceOverdue,
+        "Forbidden.InDebt": KeyServiceInDebt,
         "Forbidden": KeyAccessRefused,
         "Rejected.Disabled": KeyDisabled,
         "Rejected.PendingDeletion": KeyPendingDeletion,
@@ -45,7 +52,8 @@ _MEANINGS: Mapping[str, type[KeyServiceError]] = MappingProxyType(
         "Rejected.Throttling": KeyServiceBusy,
         "Rejected": KeyStateRefused,
         "Throttling": KeyServiceBusy,
-        "UnsupportedOperation": KeyNotApplicable,
+        "Unsupported": KeyNotApplicable,
+        "InvalidParameter": KeyNotApplicable,  # what is not of our making is the CMK's id
         "InternalFailure": KeyServiceUnavailable,
         "ServiceUnavailable": KeyServiceUnavailable,
         "InvalidAccessKeyId": KeyServiceUnavailable,
@@ -138,8 +146,8 @@ class AlibabaKms(CloudKms):
         if operation == "Decrypt" and code.startswith(_NOT_OPENED):
             return WrappedKeyRejected()
         meaning = next((found for start, found in _MEANINGS.items() if code.startswith(start)), None)
-        if meaning is KeyNotFound:
-            return not_found(key_id)
+        if meaning is not None and issubclass(meaning, KeyNotFound):
+            return not_found(key_id, meaning)
         if meaning is KeyServiceUnavailable:
             return KeyServiceUnavailable(f"{self._http.service} answered {answer.status} {code}.")
         if meaning is None:

@@ -80,6 +80,6 @@ class CloudKms(ABC):
     def _refusal(self, operation: str, code: str, answer: HttpAnswer, key_id: str) -> KeyServiceError: ...
 
 
-def not_found(key_id: str) -> KeyNotFound:
-    """Return the error for a key that is not there."""
-    return KeyNotFound(f"The key {key_id} does not exist.")
+def not_found(key_id: str, kind: type[KeyNotFound] = KeyNotFound) -> KeyNotFound:
+    """Return the error for a key or alias that is not there."""
+    return kind(f"The key {key_id} does not exist.")

@@ -11,7 +11,14 @@ from typing import Protocol, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from sseproxy.errors import KeyAccessRefused, KeyServiceBusy, KeyServiceError, KeyServiceUnavailable
+from sseproxy.errors import (
+    KeyAccessRefused,
+    KeyServiceBusy,
+    KeyServiceError,
+    KeyServiceInDebt,
+    KeyServiceNotEnabled,
+    KeyServiceUnavailable,
+)
 from sseproxy.kms.breaker import Breaker
 from sseproxy.model import KeyDescription, WrapContext, WrappedKey
 from sseproxy.ports import ClientKeyService, Clock, Kms, Observer
@@ -20,7 +27,8 @@ from sseproxy.single_flight import SingleFlight
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
-_OPERATORS = (KeyServiceUnavailable, KeyAccessRefused)  # what an operator may have to look after
+# What an operator may have to look after.
+_OPERATORS = (KeyServiceUnavailable, KeyAccessRefused, KeyServiceNotEnabled, KeyServiceInDebt)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 
 

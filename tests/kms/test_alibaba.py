@@ -15,6 +15,7 @@ from aioresponses import aioresponses
 
 from sseproxy.credentials.http import Http
 from sseproxy.errors import (
+    AliasNotFound,
     KeyAccessRefused,
     KeyDisabled,
     KeyNotFound,
@@ -22,6 +23,7 @@ from sseproxy.errors import (
     KeyPendingImport,
     KeyServiceBusy,
     KeyServiceError,
+    KeyServiceNotEnabled,
     KeyServiceUnavailable,
     KeyStateRefused,
     WrappedKeyRejected,
@@ -125,9 +127,9 @@ async def test_a_call_is_a_signed_form(session: aiohttp.ClientSession, answers: 
     ("status", "code", "error"),
     [
         (404, "Forbidden.KeyNotFound", KeyNotFound),
-        (404, "Forbidden.AliasNotFound", KeyNotFound),
+        (404, "Forbidden.AliasNotFound", AliasNotFound),
         (403, "Forbidden.NoPermission", KeyAccessRefused),
-        (403, "Forbidden.KmsServiceNotEnabled", KeyAccessRefused),
+        (403, "Forbidden.KmsServiceNotEnabled", KeyServiceNotEnabled),
         (409, "Rejected.Disabled", KeyDisabled),
         (409, "Rejected.PendingDeletion", KeyPendingDeletion),
         (409, "Rejected.PendingImport", KeyPendingImport),

@@ -1,5 +1,7 @@
 """Alibaba Cloud's RPC signature: the dossier's vector (§10.7), and Alibaba's own signer."""
 
+import hmac
+from base64 import b64encode
 from urllib.parse import parse_qsl
 
 from aliyunsdkcore.auth.composer import rpc_signature_composer
@@ -30,6 +32,26 @@ def test_the_published_vector() -> None:
         "SignatureVersion%3D1.0%26Timestamp%3D2026-01-01T00%253A00%253A00Z%26Version%3D2016-01-20"
     )
     assert sign_rpc("POST", DECRYPT, "testsecret") == "XOajPcyIY3O4XRXaBJve3ve2VcA="
+
+
+def test_the_published_vector_of_a_get_but_for_its_separators() -> None:
+    """As published, `&` stands between the encoded pairs after the first; the service and real signers encode it."""
+    published = (
+        "GET&%2F&AccessKeyId%3Dtestid&Action%3DCreateKey&Format%3Djson&SignatureMethod%3DHMAC-SHA1&SignatureVersion%3D1.0"
+        "&Timestamp%3D2016-03-28T03%253A13%253A08Z&Version%3D2016-01-20"
+    )
+    parameters = {
+        "Action": "CreateKey",
+        "Version": "2016-01-20",
+        "Format": "json",
+        "AccessKeyId": "testid",
+        "SignatureMethod": "HMAC-SHA1",
+        "SignatureVersion": "1.0",
+        "Timestamp": "2016-03-28T03:13:08Z",
+    }
+
+    assert rpc_string_to_sign("GET", parameters).replace("%26", "&") == published
+    assert b64encode(hmac.digest(b"testsecret&", published.encode(), "sha1")) == b"s/OdVWMTmNGagvWlljdAJ7Itsew="
 
 
 def test_a_query_leaves_only_unreserved_characters() -> None:
