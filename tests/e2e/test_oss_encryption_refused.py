@@ -112,6 +112,15 @@ def test_the_rejection_names_header_and_value(dev: Server, bucket: Any) -> None:
     assert "date" in answer.headers
 
 
+@pytest.mark.parametrize("name", [KEY_ID, DATA])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_what_goes_with_the_header_is_rejected_alone_as_well(dev: Server, bucket: Any, name: str, method: str) -> None:
+    answer = signed(dev, method, f"/{bucket.bucket_name}/k", {name: "SM4"}, dialect="oss")
+
+    assert answer.error == NOT_HERE
+    assert (answer.text("ArgumentName"), answer.text("ArgumentValue")) == (name, "SM4")
+
+
 _UNKNOWN_ALGORITHM = (
     400,
     "InvalidEncryptionAlgorithmError",
@@ -165,7 +174,10 @@ def test_the_v2_sdk_is_told_the_same(v2: Any, bucket: Any, nonsense: str) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    [f"{SSE}-customer-algorithm", f"{SSE}-customer-key", f"{SSE}-customer-key-md5", f"{SSE}-context"],
+    [
+        *(f"{SSE}-{part}" for part in ("customer-algorithm", "customer-key", "customer-key-md5", "context")),
+        *(f"x-oss-copy-source-server-side-encryption-customer-{part}" for part in ("algorithm", "key", "key-md5")),
+    ],
 )
 def test_what_the_service_documents_nowhere_is_refused_openly(dev: Server, bucket: Any, name: str) -> None:
     answer = signed(dev, "PUT", f"/{bucket.bucket_name}/k", {name: "AES256"}, b"x", dialect="oss")

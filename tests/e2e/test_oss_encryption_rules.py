@@ -272,10 +272,14 @@ def test_a_bucket_that_is_not_there_has_no_rule(dev: Server, method: str) -> Non
     assert answer.text("BucketName") == "b-nowhere"
 
 
-@pytest.mark.parametrize("query", ["encryption", "bucketInfo"])
-def test_the_documents_take_no_encryption_headers(dev: Server, bucket: Any, query: str) -> None:
-    answer = signed(dev, "GET", f"/{bucket.bucket_name}?{query}", {SSE: "AES256"}, dialect="oss")
+@pytest.mark.parametrize(
+    ("method", "query"), [("GET", "encryption"), ("PUT", "encryption"), ("DELETE", "encryption"), ("GET", "bucketInfo")]
+)
+def test_the_documents_take_no_encryption_headers(dev: Server, bucket: Any, method: str, query: str) -> None:
+    body = _rule_document("<SSEAlgorithm>SM4</SSEAlgorithm>") if method == "PUT" else b""
+    answer = signed(dev, method, f"/{bucket.bucket_name}?{query}", {SSE: "AES256"}, body, dialect="oss")
 
+    assert oss2_refusal(bucket.get_bucket_encryption) == NONE
     assert answer.error == (400, "InvalidArgument", f"{SSE} header is not supported for this operation.")
 
 

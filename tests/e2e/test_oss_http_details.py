@@ -1,8 +1,12 @@
 """Promise: the HTTP that OSS clients really speak is understood, byte by byte (OSS dossier §9)."""
 
+import base64
 import hashlib
+import hmac
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from urllib.parse import quote
 
 import pytest
@@ -17,7 +21,7 @@ from tests.support.raw_http import (
     sign_oss,
     signed,
 )
-from tests.support.servers import Server
+from tests.support.servers import ACCESS_KEY, SECRET_KEY, Server
 
 _BUCKET = "http-details"
 _AT = f"/{_BUCKET}/k"
@@ -137,6 +141,20 @@ def test_an_accepted_upload_is_told_to_continue(server: Server, expect: str) -> 
     assert (first, answer.status) == (b"HTTP/1.1 100 Continue\r\n\r\n", 200)
 
 
+def test_a_chunked_upload_is_told_to_continue_as_well(server: Server) -> None:
+    target = f"/{_BUCKET}/piped"  # what curl sends of its standard input
+    headers = {**sign_oss(server, "PUT", target), "Transfer-Encoding": "chunked", "Expect": "100-continue"}
+
+    with connect(server) as connection:
+        connection.sendall(head_bytes(server, "PUT", target, headers))
+        first = connection.recv(25)
+        connection.sendall(b"5\r\npiped\r\n0\r\n\r\n")
+        answer = read_answer(connection)
+
+    assert (first, answer.status) == (b"HTTP/1.1 100 Continue\r\n\r\n", 200)
+    assert _oss(server, "GET", target).body == b"piped"
+
+
 def test_an_empty_expectation_expects_nothing(server: Server) -> None:
     headers = {**sign_oss(server, "PUT", _AT), "Content-Length": "6", "Expect": ""}
 
@@ -202,6 +220,50 @@ def test_header_names_have_any_case_and_values_keep_their_bytes(server: Server) 
 
     assert (put.status, head.headers["x-oss-meta-note"]) == (200, value)
     assert head.headers["content-type"] == "text/plain"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_read_may_name_and_sign_a_type_and_changes_nothing_by_it(server: Server, method: str) -> None:
+    at = f"/{_BUCKET}/typed.jpg"
+    assert _oss(server, "PUT", at, {"Content-Type": "text/plain"}, b"typed").status == 200
+
+    answer = _oss(server, method, at, {"Content-Type": "image/jpeg"})  # ali-oss guesses it from the suffix
+
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/plain")
+
+
+def test_a_date_of_the_services_own_takes_the_place_of_the_other(server: Server) -> None:
+    own = format_datetime(datetime.now(UTC), usegmt=True)  # ali-oss sends no Date
+    at = f"/{_BUCKET}/dated"
+    assert _oss(server, "PUT", at, {}, b"dated").status == 200
+    plain = f"GET\n\n\n{own}\nx-oss-date:{own}\n{at}"
+    mac = hmac.digest(SECRET_KEY.encode(), plain.encode(), hashlib.sha1)
+    headers = {"x-oss-date": own, "Authorization": f"OSS {ACCESS_KEY}:{base64.b64encode(mac).decode()}"}
+
+    assert exchange(server, "GET", at, headers).body == b"dated"
+    assert exchange(server, "GET", at, {**headers, "Date": "Mon, 01 Jan 2001 00:00:00 GMT"}).body == b"dated"
+
+
+def test_a_file_system_changes_modes_and_names_by_copies(server: Server) -> None:
+    """What ossfs does for chmod and mv, with its option that asks for encryption."""
+    at, moved = f"/{_BUCKET}/mounted", f"/{_BUCKET}/moved"
+    mode = {"x-oss-meta-mode": "33188", "x-oss-meta-uid": "0", "Content-Type": "text/x"}
+    assert _oss(server, "PUT", at, mode).status == 200
+    assert _oss(server, "PUT", at, mode, b"written later").status == 200
+    before = _oss(server, "HEAD", at)
+    copy = {"x-oss-copy-source": at, "x-oss-metadata-directive": "REPLACE", "x-oss-server-side-encryption": "KMS"}
+
+    assert _oss(server, "PUT", at, {**mode, **copy, "x-oss-meta-mode": "33279"}).status == 200
+    after = _oss(server, "HEAD", at)
+    assert _oss(server, "PUT", moved, {**mode, **copy}).status == 200
+    assert _oss(server, "DELETE", at).status == 204
+
+    assert (after.headers["x-oss-meta-mode"], after.headers["x-oss-meta-uid"]) == ("33279", "0")
+    for name in ("etag", "content-length", "content-type", "x-oss-hash-crc64ecma"):
+        assert after.headers[name] == before.headers[name]
+    assert after.headers["x-oss-server-side-encryption"] == "KMS"
+    found = _oss(server, "GET", moved, {"Range": "bytes=0-12", "x-oss-range-behavior": "standard"})
+    assert (found.status, found.body, found.headers["x-oss-meta-mode"]) == (206, b"written later", "33188")
 
 
 def test_blanks_in_queries_are_pluses_or_percents(server: Server) -> None:

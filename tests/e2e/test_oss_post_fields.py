@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from tests.support.forms import form_error, oss_form, post_form
+from tests.support.kms_swap import create_key
 from tests.support.oss_clients import oss2_bucket, oss2_refusal
 from tests.support.raw_http import exchange
 from tests.support.servers import SECRET_KEY, Launcher, Server, own_state
@@ -218,6 +219,15 @@ def test_an_encryption_header_of_the_post_counts_where_no_field_says_anything(bu
     assert post({_SSE: "AES256"}, "SM4").headers[_SSE] == "AES256"
     assert form_error(post({}, "ROT13"))[:2] == (400, "InvalidEncryptionAlgorithmError")
     assert bucket.head_object("k").headers[_SSE] == "AES256"
+
+
+def test_a_field_names_the_cmk(server: Server, bucket: Any, url: str) -> None:
+    own = create_key(server.data, alias=f"alias/{bucket.bucket_name}")
+
+    answer = post_form(url, _form(bucket) | {_SSE: "KMS", f"{_SSE}-key-id": own})
+
+    shown = {name: bucket.head_object("k").headers[name] for name in (_SSE, f"{_SSE}-key-id")}
+    assert shown == {name: answer.headers[name] for name in shown} == {_SSE: "KMS", f"{_SSE}-key-id": own}
 
 
 # ---- what is refused ----
