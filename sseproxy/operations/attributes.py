@@ -170,7 +170,7 @@ async def settled(services: Services, attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             return await attempt()
         except Overwritten:
-            services.observer.count("reads_restarted")
+            services.observer.count("reads_restarted_total")
     return await attempt()
 
 

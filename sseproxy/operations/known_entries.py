@@ -40,8 +40,8 @@ class KnownEntries:
             return [None] * len(identities)
         found = [None if value is None else sealer.open(name, value) for name, value in zip(names, values, strict=True)]
         hits = sum(entry is not None for entry in found)
-        self._observer.count("listing_entries", hits, known="yes")
-        self._observer.count("listing_entries", len(found) - hits, known="no")
+        self._observer.count("listing_entries_total", hits, known="yes")
+        self._observer.count("listing_entries_total", len(found) - hits, known="no")
         return found
 
     async def put(self, entries: Mapping[EntryIdentity, ShownEntry]) -> None:
@@ -65,4 +65,4 @@ class KnownEntries:
 
     def _pause(self) -> None:
         self._paused_until = self._clock.now() + _PAUSE
-        self._observer.count("entry_cache_failures")
+        self._observer.count("entry_cache_failures_total")

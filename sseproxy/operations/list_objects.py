@@ -62,7 +62,7 @@ def _computed(services: Services, entries: Sequence[ListedEntry]) -> list[Listed
             others.append(entry)
         else:
             _show(entry, shown)
-    services.observer.count("listing_entries", len(entries) - len(others), known="computed")
+    services.observer.count("listing_entries_total", len(entries) - len(others), known="computed")
     return others
 
 

@@ -63,7 +63,7 @@ async def plaintext(services: Services, opened: Opened, located: Located, stored
                 raise
             resumes_left -= 1
             opener.rewind()
-            services.observer.count("backend_reads_resumed")
+            services.observer.count("backend_reads_resumed_total")
     if stored is not None:
         await _let_go(stored)
     for out in opener.finish():

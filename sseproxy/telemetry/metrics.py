@@ -52,12 +52,14 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "upstream_seconds": Metric(
             Kind.HISTOGRAM, "From a request to the storage to the head of its answer", ("method",)
         ),
-        "backend_reads_resumed": Metric(Kind.COUNTER, "Reads that went on after the storage broke off"),
-        "listing_entries": Metric(Kind.COUNTER, "Entries of listings: in the cache or not, or computed", ("known",)),
-        "entry_cache_failures": Metric(
+        "backend_reads_resumed_total": Metric(Kind.COUNTER, "Reads that went on after the storage broke off"),
+        "listing_entries_total": Metric(
+            Kind.COUNTER, "Entries of listings: in the cache or not, or computed", ("known",)
+        ),
+        "entry_cache_failures_total": Metric(
             Kind.COUNTER, "Times that the cache of listings' entries failed and was left alone"
         ),
-        "reads_restarted": Metric(Kind.COUNTER, "Reads begun again because the object changed in between"),
+        "reads_restarted_total": Metric(Kind.COUNTER, "Reads begun again because the object changed in between"),
         "client_encrypted_reads_total": Metric(
             Kind.COUNTER, "Reads of objects that clients encrypted, with a key for them or without", ("result",)
         ),
@@ -105,10 +107,7 @@ class PrometheusMetrics:
 
     def value(self, name: str, /, **labels: str) -> float:
         """Return the present value of a counter or gauge, 0 where nothing was counted yet."""
-        sample = PREFIX + name
-        if isinstance(self._instruments[name], Counter):
-            sample = sample.removesuffix("_total") + "_total"
-        return self._registry.get_sample_value(sample, labels) or 0.0
+        return self._registry.get_sample_value(PREFIX + name, labels) or 0.0
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format, version 0.0.4."""

@@ -72,6 +72,10 @@ def test_the_text_format_names_every_metric_with_the_prefix() -> None:
     assert b"process_resident_memory_bytes" in body
 
 
+def test_names_are_those_that_prometheus_sees() -> None:
+    assert [name for name, metric in METRICS.items() if name.endswith("_total") != (metric.kind is Kind.COUNTER)] == []
+
+
 def test_the_operators_guide_lists_every_metric_with_its_labels() -> None:
     guide = (Path(__file__).parent.parent.parent / "docs" / "operations.md").read_text()
 
