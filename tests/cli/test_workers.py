@@ -136,7 +136,9 @@ def test_a_worker_that_is_killed_is_replaced_while_the_other_serves(kept: Server
     wait_until(kept, lambda: {line["worker"] for line in events(kept, "request")[last:]} == {1, 2})
     load.stop()
 
-    assert len(load.failed) <= _THREADS  # what the killed worker had begun: each thread sends one request at a time
+    # What the killed worker had begun, and once more per thread: the kernel closes a dead process's sockets one by one,
+    # so that who comes again at once may still meet the one that listened.
+    assert len(load.failed) <= 2 * _THREADS
     assert (healthy, while_away >= counted) == ((200, "ok\n"), True)
     assert metric(kept, "sseproxy_workers") == 2
     assert metric(kept, "sseproxy_worker_restarts_total") == 1

@@ -76,7 +76,7 @@ def _started(launcher: Launcher, name: str, arguments: list[str], port: int, env
             [find(name) or name, *arguments, str(data)],
             stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=data.parent, env={**os.environ, **env},
         )  # fmt: skip
-    server = Server(process, "127.0.0.1", port, data, log=log, patience_s=5.0, seals=False)
+    server = Server(process, "127.0.0.1", port, data, log=log, seals=False)
     launcher.servers.append(server)
     wait_for_answer(server)
     return server

@@ -141,6 +141,6 @@ class _Cluster:
             process = subprocess.Popen(
                 [*command, "-f", *self._common], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
             )
-        server = Server(process, "127.0.0.1", port, self._directory, log=log, patience_s=5.0, seals=False)
+        server = Server(process, "127.0.0.1", port, self._directory, log=log, seals=False)
         self._launcher.servers.append(server)
         return server

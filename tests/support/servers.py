@@ -46,7 +46,6 @@ class Server:
     data: Path
     tls_ca: Path | None = None
     log: Path | None = None
-    patience_s: float = 20.0  # how long it may take to end by itself
     seals: bool = True
 
     @property
@@ -62,7 +61,7 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, deadline_s: float | None = None) -> int:
+    def stop(self, deadline_s: float = 20.0) -> int:
         """End the process with SIGTERM and return its exit code; SIGKILL where it does not end."""
         self.ask_to_end()
         return self.wait(deadline_s)
@@ -72,10 +71,10 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
-    def wait(self, deadline_s: float | None = None) -> int:
+    def wait(self, deadline_s: float = 20.0) -> int:
         """Wait for the process to end and return its exit code; SIGKILL where it does not end."""
         try:
-            self.process.wait(self.patience_s if deadline_s is None else deadline_s)
+            self.process.wait(deadline_s)
         except subprocess.TimeoutExpired:
             self.kill()
         return self.process.returncode
@@ -195,19 +194,17 @@ class Launcher:
         log = data / "weed.log"
         with log.open("wb") as sink:
             process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=data)
-        server = Server(
-            process, "127.0.0.1", port, data, log=log, patience_s=1.0, seals=False
-        )  # it would take its time
+        server = Server(process, "127.0.0.1", port, data, log=log, seals=False)
         self.servers.append(server)
         wait_for_answer(server)
         return server
 
     def stop_all(self) -> None:
-        """End all servers, at once rather than one after the other."""
+        """End all servers, whose data nobody needs any more. How they end when asked to is not seen here."""
         for server in self.servers:
-            server.ask_to_end()
+            server.process.kill()
         for server in self.servers:
-            server.wait()
+            server.process.wait()
         self.servers.clear()
 
     def fresh(self, name: str) -> Path:
