@@ -1,6 +1,8 @@
 """Who lends credentials to a process at AWS: STS for a web identity, a container's agent, the instance's metadata."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from sseproxy.credentials.answers import credentials_of, lent
@@ -10,6 +12,7 @@ from sseproxy.credentials.metadata import InstanceRoles, MetadataNames
 from sseproxy.credentials.roles import TokenRole, token_role
 from sseproxy.credentials.tokens import read_token
 from sseproxy.dialect.xml_reading import child, parse_xml, text_of
+from sseproxy.dialect.xml_shapes import parse_error
 from sseproxy.errors import KeyServiceUnavailable, MalformedXml
 from sseproxy.settings_lending import AwsLending
 
@@ -18,6 +21,25 @@ _NAMES = MetadataNames(
     lifetime_header="X-aws-ec2-metadata-token-ttl-seconds",
     token_header="X-aws-ec2-metadata-token",  # noqa: S106  # a header's name
     roles="/latest/meta-data/iam/security-credentials/",
+)
+
+# What to do about STS's codes for AssumeRoleWithWebIdentity.
+_REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        "AccessDenied": (
+            "the role does not trust the web identity; check the provider, `aud` and `sub` in the role's trust policy, "
+            "and role_arn"
+        ),
+        "ExpiredTokenException": (
+            "the token in web_identity_token_file has ended; mount it as a projected service account token, which is "
+            "renewed"
+        ),
+        "InvalidIdentityToken": (
+            "no provider in IAM vouches for the token; create the OIDC provider of its issuer, and check "
+            "web_identity_token_file"
+        ),
+        "RegionDisabledException": "STS is switched off in the region; switch it on, or name another in sts_endpoint",
+    }
 )
 
 
@@ -38,7 +60,9 @@ class WebIdentity:
             "WebIdentityToken": await self._role.token(),
         }
         answer = await self._http.ask("POST", f"{self._role.sts}/", headers=FORM, body=urlencode(question).encode())
-        return _of_sts(lent(answer, "STS"))
+        if answer.status != 200:
+            raise KeyServiceUnavailable(_refusal(answer))
+        return _of_sts(answer)
 
 
 class ContainerAgent:
@@ -79,6 +103,13 @@ def build_aws_lender(kind: str, http: Http, settings: AwsLending, region: str) -
         return ContainerAgent(http, settings.container_url or "", settings.container_token_file)
     sts = f"https://sts.{region}.amazonaws.com"
     return WebIdentity(http, token_role(settings, settings.web_identity_token_file, sts))
+
+
+def _refusal(answer: HttpAnswer) -> str:
+    """Say what STS refused and what to do; its own message may repeat what it was asked."""
+    code = parse_error(answer.body)[0]
+    remedy = _REMEDIES.get(code, "check role_arn, web_identity_token_file and sts_endpoint")
+    return f"STS lends the proxy no credentials ({f'{answer.status} {code}'.rstrip()}): {remedy}."
 
 
 def _of_sts(answer: HttpAnswer) -> Credentials:

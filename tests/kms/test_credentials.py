@@ -149,6 +149,32 @@ async def test_what_sts_does_not_lend_is_an_outage(
         await source.current()
 
 
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("AccessDenied", "the role does not trust the web identity; check the provider, `aud` and `sub`"),
+        ("ExpiredTokenException", "the token in web_identity_token_file has ended; mount it as a projected"),
+        ("InvalidIdentityToken", "no provider in IAM vouches for the token; create the OIDC provider of its issuer"),
+        ("RegionDisabledException", "STS is switched off in the region; switch it on, or name another"),
+        ("Unheard", "check role_arn, web_identity_token_file and sts_endpoint."),
+    ],
+)
+async def test_what_sts_refuses_is_told_with_what_to_do_and_without_its_words(
+    session: aiohttp.ClientSession, answers: aioresponses, tmp_path: Path, code: str, remedy: str
+) -> None:
+    (tmp_path / "token").write_text("jwt.of.mine")
+    document = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>no jwt.of.mine</Message></Error>"
+    body = f'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">{document}</ErrorResponse>'
+    answers.post("https://sts.eu-central-1.amazonaws.com/", status=400, body=body)
+    source = aws(session, credentials="web-identity", role_arn="r", web_identity_token_file=tmp_path / "token")
+
+    with pytest.raises(KeyServiceUnavailable) as refused:
+        await source.current()
+
+    assert refused.value.message.startswith(f"STS lends the proxy no credentials (400 {code}): {remedy}")
+    assert "jwt.of.mine" not in refused.value.message
+
+
 async def test_an_instance_asks_its_metadata_service(session: aiohttp.ClientSession, answers: aioresponses) -> None:
     base = "http://169.254.169.254/latest"
     answers.put(f"{base}/api/token", body="session-token")
