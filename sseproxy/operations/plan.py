@@ -10,6 +10,7 @@ from sseproxy.errors import EntityTooLarge
 from sseproxy.format import Attributes, Envelope, encode_envelope_within, stored_size
 from sseproxy.operations.backend import Address
 from sseproxy.operations.etags import bare_etag, client_etag
+from sseproxy.policy.client_encryption import stored_name
 from sseproxy.policy.encryption import EncryptionDecision
 
 
@@ -64,8 +65,13 @@ def largest_plaintext(largest_stored: int, stored: Callable[[int], int] = stored
 def add_envelope(dialect: Dialect, headers: CIMultiDict[str], envelope: Envelope) -> None:
     """Put the envelope beside the user metadata, without the footer's copy where the room is short.
 
+    What the metadata says of a client's encryption gets its name in the storage.
+
     Raises `MetadataTooLarge` where the storage would not take both.
     """
+    for name in {name.lower() for name in headers}:
+        if stored_name(name, dialect) != name:
+            headers.extend((stored_name(name, dialect), value) for value in headers.popall(name))
     prefix = len(dialect.meta_prefix)
     used = sum(
         len(name) - prefix + len(value.encode("utf-8", "surrogateescape"))

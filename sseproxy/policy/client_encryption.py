@@ -12,6 +12,7 @@ from sseproxy.dialect.base import Dialect
 from sseproxy.errors import ClientEncryptionInvalid
 
 CLIENT_ENCRYPTION = "client-side-encryption-"  # behind a dialect's metadata prefix
+STORED = "sseproxy-client-"  # the same in the storage (docs/format.md, "Envelope")
 
 Said = Mapping[str, str]  # what a request or an object says, by the names' endings; empty: nothing
 
@@ -37,13 +38,33 @@ _NO_PART_COPY = "Client encryption doesn't support upload part copy."
 
 
 def said_in(headers: Mapping[str, str], dialect: Dialect) -> dict[str, str]:
-    """Return what headers say of a client's encryption; nothing in a dialect that does not look at it."""
+    """Return what a request's or an object's headers say of a client's encryption.
+
+    Nothing in a dialect that does not look at it.
+    """
     if not dialect.client_encryption_checked:
         return {}
     prefix = dialect.meta_prefix + CLIENT_ENCRYPTION
-    return {
-        name.lower().removeprefix(prefix): value for name, value in headers.items() if name.lower().startswith(prefix)
-    }
+    shown = ((shown_name(name.lower(), dialect), value) for name, value in headers.items())
+    return {name.removeprefix(prefix): value for name, value in shown if name.startswith(prefix)}
+
+
+def stored_name(name: str, dialect: Dialect) -> str:
+    """Return what a header, in lower case, is called in the storage, beside an envelope.
+
+    The OSS service holds parts to the sizes that are said here, and would not let the metadata be written anew; but the
+    bytes that it gets are sealed ones, and their metadata is ours to change.
+    """
+    prefix = dialect.meta_prefix + CLIENT_ENCRYPTION
+    if not dialect.client_encryption_checked or not name.startswith(prefix):
+        return name
+    return dialect.meta_prefix + STORED + name.removeprefix(prefix)
+
+
+def shown_name(name: str, dialect: Dialect) -> str:
+    """Return what a header of the storage, in lower case, is called towards clients: the opposite."""
+    prefix = dialect.meta_prefix + STORED
+    return dialect.meta_prefix + CLIENT_ENCRYPTION + name.removeprefix(prefix) if name.startswith(prefix) else name
 
 
 def check_object(said: Said) -> None:

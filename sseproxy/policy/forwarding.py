@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from sseproxy.dialect.base import Dialect
 from sseproxy.dialect.sse_headers import is_sse_header
 from sseproxy.errors import InvalidArgument
+from sseproxy.policy.client_encryption import STORED, shown_name
 from sseproxy.wire.headers import HOP_BY_HOP, parse_tokens
 
 # About the client's connection or its way through other proxies; the request to the storage is another one.
@@ -106,7 +107,7 @@ def to_client(headers: Mapping[str, str], dialect: Dialect, *, sealed: bool) -> 
     """Return the storage's headers that come down. Content-Length never does: an answer has its own.
 
     Of a sealed object also ETag, digests, checksums, ranges and the storage's view of its parts stay behind. User
-    metadata comes down with its names in lower case, as the services send them.
+    metadata comes down with its names in lower case, as the services send them, and called as clients called it.
     """
     listed = _named_by_connection(headers)
     kept: CIMultiDict[str] = CIMultiDict()
@@ -114,7 +115,7 @@ def to_client(headers: Mapping[str, str], dialect: Dialect, *, sealed: bool) -> 
         lower = name.lower()
         if lower in listed or _stays_up(lower, dialect) or (sealed and _is_of_ciphertext(lower, dialect)):
             continue
-        kept.add(lower if lower.startswith(dialect.header_prefix) else name, value)
+        kept.add(shown_name(lower, dialect) if lower.startswith(dialect.header_prefix) else name, value)
     return kept
 
 
@@ -135,13 +136,15 @@ def _is_of_ciphertext(name: str, dialect: Dialect) -> bool:
 
 
 def refuse_reserved(names: Iterable[str], dialects: Iterable[Dialect]) -> None:
-    """Raise `InvalidArgument` where a client names the envelope, in whatever dialect: as header or parameter."""
-    reserved = {dialect.envelope_header for dialect in dialects}
-    for name in names:
-        if name.lower() in reserved:
-            raise InvalidArgument(
-                f"The metadata name '{_RESERVED}' is reserved.", ArgumentName=name.lower(), ArgumentValue=""
-            )
+    """Raise `InvalidArgument` where a client names the envelope, or what stands beside it, in whatever dialect.
+
+    `names` are those of headers and parameters.
+    """
+    prefixes = [dialect.meta_prefix for dialect in dialects]
+    for name in map(str.lower, names):
+        own = next((name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)), "")
+        if own == _RESERVED or own.startswith(STORED):
+            raise InvalidArgument(f"The metadata name '{own}' is reserved.", ArgumentName=name, ArgumentValue="")
 
 
 def _named_by_connection(headers: Mapping[str, str]) -> frozenset[str]:

@@ -137,6 +137,44 @@ def test_without_the_key_only_the_client_can_read_them(store_behind: Server, unk
     assert shown[:1000] not in stored  # sealed besides
 
 
+def _names(server: Server, key: str) -> set[str]:
+    names = oss2_bucket(server, _BUCKET).head_object(key).headers
+    return {name.lower().removeprefix("x-oss-meta-") for name in names if name.lower().startswith("x-oss-meta-")}
+
+
+@pytest.mark.parametrize("write", _WRITERS.values(), ids=_WRITERS.keys())
+@pytest.mark.parametrize("touch", ["written", "copied", "given other metadata"])
+def test_the_storage_is_told_nothing_that_it_would_apply_to_sealed_bytes(
+    store_behind: Server, unknowing: Server, write: Write, touch: str
+) -> None:
+    """The service holds parts to the sizes in that metadata, and refuses copies that name it."""
+    key, bucket = f"told-{write.__name__}-{touch[0]}", oss2_bucket(unknowing, _BUCKET)
+    write(unknowing, key, _BODY)
+    if touch == "copied":
+        bucket.copy_object(_BUCKET, key, key := f"{key}-copy")
+    elif touch == "given other metadata":
+        bucket.update_object_meta(key, {"x-oss-meta-own": "kept"})
+
+    shown, stored = _names(unknowing, key), _names(store_behind, key)
+
+    marks = {name.removeprefix("client-side-encryption-") for name in shown - {"own"}}
+    assert {"key", "start", "cek-alg", "wrap-alg"} <= marks
+    assert stored == {"own", "sseproxy", *(f"sseproxy-client-{mark}" for mark in marks)}
+    assert _crypto_bucket(unknowing).get_object(key).read() == _BODY
+
+
+def test_what_was_in_the_store_before_is_sealed_with_all_that_its_readers_need(
+    store_behind: Server, unknowing: Server
+) -> None:
+    _by_oss2_in_parts(store_behind, "before", _BODY)
+
+    oss2_bucket(unknowing, _BUCKET).update_object_meta("before", {"x-oss-server-side-encryption": "AES256"})
+
+    assert "client-side-encryption-key" in _names(unknowing, "before")
+    assert "sseproxy-client-key" in _names(store_behind, "before")
+    assert _crypto_bucket(unknowing).get_object("before").read() == _BODY
+
+
 def test_a_client_with_the_key_may_read_through_a_proxy_that_has_it_too(knowing: Server) -> None:
     _by_oss2(knowing, "both", _BODY)
 

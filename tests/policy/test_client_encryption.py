@@ -14,6 +14,8 @@ from sseproxy.policy.client_encryption import (
     check_upload,
     copied,
     said_in,
+    shown_name,
+    stored_name,
 )
 
 SET = {"key": "a2V5", "start": "c3RhcnQ=", "cek-alg": "AES/CTR/NoPadding", "wrap-alg": "RSA/NONE/PKCS1Padding"}
@@ -50,6 +52,21 @@ def test_what_headers_say_is_found_in_any_case_and_named_by_its_ending() -> None
 
 def test_the_s3_dialect_looks_at_nothing_of_it() -> None:
     assert said_in(CIMultiDict({"x-amz-meta-client-side-encryption-key": "K"}), S3) == {}
+
+
+def test_the_storage_knows_it_by_another_name_which_is_understood_too() -> None:
+    name = "x-oss-meta-client-side-encryption-key"
+    stored = stored_name(name, OSS)
+
+    assert stored == "x-oss-meta-sseproxy-client-key"
+    assert shown_name(stored, OSS) == shown_name(name, OSS) == name
+    assert said_in(CIMultiDict({stored.title(): "K"}), OSS) == {"key": "K"}
+    for other in ("x-oss-meta-own", "content-type", "x-oss-meta-sseproxy", "x-oss-meta-sseproxy-other"):
+        assert stored_name(other, OSS) == shown_name(other, OSS) == other
+
+
+def test_s3_storages_know_it_by_its_own_name() -> None:
+    assert stored_name("x-amz-meta-client-side-encryption-key", S3) == "x-amz-meta-client-side-encryption-key"
 
 
 # ---- objects ----

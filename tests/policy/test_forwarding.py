@@ -219,8 +219,23 @@ def test_names_of_the_dialect_come_down_in_lower_case() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["x-amz-meta-sseproxy", "X-Amz-Meta-Sseproxy", "x-oss-meta-SSEPROXY"])
-def test_the_envelopes_name_is_reserved_in_every_dialect(name: str) -> None:
+@pytest.mark.parametrize("dialect", [S3, OSS], ids=lambda dialect: dialect.name)
+def test_what_clients_say_of_their_own_encryption_comes_down_as_they_called_it(dialect: Dialect) -> None:
+    stored = CIMultiDict(
+        {f"{dialect.meta_prefix}SSEproxy-Client-Key": "K", f"{dialect.meta_prefix}client-side-encryption-start": "S"}
+    )
+
+    assert dict(to_client(stored, dialect, sealed=True)) == {
+        f"{dialect.meta_prefix}client-side-encryption-key": "K",
+        f"{dialect.meta_prefix}client-side-encryption-start": "S",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x-amz-meta-sseproxy", "X-Amz-Meta-Sseproxy", "x-oss-meta-SSEPROXY", "x-oss-meta-SSEproxy-client-key"],
+)
+def test_the_envelopes_name_and_what_stands_beside_it_are_reserved_in_every_dialect(name: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
         refuse_reserved(["Host", name], (S3, OSS))
 
