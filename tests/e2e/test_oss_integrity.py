@@ -190,6 +190,16 @@ def test_what_is_asserted_of_a_body_is_verified(bucket: Any, upload: str, body: 
     assert send(bucket, body, {"Content-MD5": _md5(body), _CRC: _crc(body)}).headers[_CRC] == _crc(body)
 
 
+@pytest.mark.parametrize("said", [{"Content-MD5": _OTHER_MD5}, {_CRC: "1"}], ids=["MD5", "CRC"])
+def test_what_is_asserted_of_a_body_without_a_length_is_verified(bucket: Any, said: dict[str, str]) -> None:
+    refusal = _BAD_DIGEST if "Content-MD5" in said else _BAD_CRC
+
+    for pieces in ([b"a", b"b"], [_LARGE, b"x", _LARGE]):
+        assert oss2_refusal(bucket.put_object, "new", iter(pieces), headers=said) == refusal
+    assert not bucket.object_exists("new")
+    assert bucket.list_multipart_uploads().upload_list == []
+
+
 def test_a_digest_of_a_document_is_of_the_document(bucket: Any) -> None:
     upload = bucket.init_multipart_upload("k").upload_id
     part = oss2.models.PartInfo(1, bucket.upload_part("k", upload, 1, _SMALL).etag)

@@ -12,7 +12,7 @@ import pytest
 from oss2 import models
 
 from tests.support.oss_clients import created_bucket, oss2_bucket, oss2_refusal, v2_client, v2_refusal
-from tests.support.raw_http import Answer, exchange, sign_oss, signed
+from tests.support.raw_http import Answer, exchange, send_raw, sign_oss, signed
 from tests.support.servers import Launcher, Server, own_state
 
 _SSE = "x-oss-server-side-encryption"
@@ -249,3 +249,24 @@ def test_plain_http_is_refused_as_a_bucket_policy_refuses_it(launcher: Launcher,
     with pytest.raises(oss2.exceptions.AccessDenied):
         bucket.put_object("k", b"x")
     assert oss2_refusal(oss2_bucket(store, "secure-only").get_bucket_info)[1] == "NoSuchBucket"
+
+
+def test_strangers_are_refused_in_the_services_words(proxy: Server, found: str) -> None:
+    stranger = oss2.Bucket(oss2.AnonymousAuth(), proxy.url, found)
+    config = oss_v2.config.load_default()
+    config.credentials_provider = oss_v2.credentials.AnonymousCredentialsProvider()
+    config.region, config.endpoint, config.use_path_style, config.retry_max_attempts = "x", proxy.url, True, 1
+    request = oss_v2.GetObjectRequest(bucket=found, key="o")
+    refusal = (403, "AccessDenied", "Anonymous user has no right to access this bucket.")
+
+    assert oss2_refusal(stranger.get_object, "o") == refusal
+    assert oss2_refusal(stranger.put_object, "o", b"x") == refusal
+    assert v2_refusal(oss_v2.Client(config).get_object, request) == refusal
+
+
+def test_what_is_no_http_is_refused_in_the_services_words(proxy: Server) -> None:
+    answer = send_raw(proxy, b"oPUT /bkt/k HTTP/1.1\r\nBroken\r\n\r\n")
+
+    assert answer.error == (400, "BadRequest", "An error occurred when parsing the HTTP request.")
+    assert answer.headers["server"] == "AliyunOSS"
+    assert answer.text("RequestId") == answer.headers["x-oss-request-id"]

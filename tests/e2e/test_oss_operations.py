@@ -263,6 +263,9 @@ def test_nothing_is_overwritten_where_that_is_forbidden(bucket: Any) -> None:
 
     assert oss2_refusal(bucket.put_object, "o", b"second", headers=forbid) == words
     assert oss2_refusal(bucket.put_object, "o", bytes(2 * _MIB), headers=forbid) == words
+    assert oss2_refusal(bucket.put_object, "o", iter([b"x", b"y"]), headers=forbid) == words
+    assert oss2_refusal(bucket.put_object, "o", iter([bytes(_MIB), bytes(_MIB)]), headers=forbid) == words
+    assert bucket.list_multipart_uploads().upload_list[1:] == []
     assert oss2_refusal(bucket.copy_object, bucket.bucket_name, "o", "o", headers=forbid) == words
     assert oss2_refusal(bucket.complete_multipart_upload, "o", upload, [part], headers=forbid) == words
     assert oss2_refusal(bucket.put_symlink, "x", "o", forbid) == words
@@ -292,4 +295,6 @@ def test_signed_reads_may_override_headers(bucket: Any) -> None:
         assert answer.headers["Content-Language"] == "gsw"
         assert answer.headers["Expires"] == overrides["response-expires"]
         assert answer.headers["Content-Encoding"] == "identity"
+        disposition = answer.headers["Content-Disposition"].encode("latin-1").decode()
+        assert disposition == overrides["response-content-disposition"]
     assert bucket.head_object("o").headers["Content-Type"] == "text/a"

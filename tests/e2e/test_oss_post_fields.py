@@ -1,6 +1,6 @@
 """Promise: each field of OSS's PostObject does what it is there for, and each rule of it holds (OSS dossier §6.11).
 
-Signatures, policies and sizes stand in test_post_forms.py.
+Signatures, policies and sizes stand in test_post_forms.py, how a form comes over the wire in test_oss_post_framing.py.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ import requests
 from tests.support.forms import form_error, oss_form, post_form
 from tests.support.kms_swap import create_key
 from tests.support.oss_clients import oss2_bucket, oss2_refusal
-from tests.support.raw_http import exchange
 from tests.support.servers import SECRET_KEY, Launcher, Server, own_state
 
 _SSE = "x-oss-server-side-encryption"
@@ -326,57 +325,6 @@ def test_a_form_has_one_file(bucket: Any, url: str) -> None:
     assert _refused(bucket, requests.post(url, files=parts, timeout=60)) == (
         400, "IncorrectNumberOfFilesInPOSTRequest", "POST requires exactly one file upload per request."
     )  # fmt: skip
-
-
-def test_a_post_that_is_no_form_is_told_so(bucket: Any, url: str) -> None:
-    broken = {"Content-Type": "multipart/form-data; boundary=x"}
-
-    assert _refused(bucket, requests.post(url, data=b"--y\r\n", headers=broken, timeout=60)) == (
-        400, "MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data."
-    )  # fmt: skip
-    assert oss2_refusal(bucket._do, "POST", bucket.bucket_name, "", data=b"key=k") == (
-        400, "RequestIsNotMultiPartContent", "Bucket POST must be of the enclosure-type multipart/form-data"
-    )  # fmt: skip
-    twice: Any = [(name, (None, value)) for name, value in _form(bucket).items()]
-    twice += [("KEY", (None, "j")), ("file", ("a", _BODY))]
-    assert _refused(bucket, requests.post(url, files=twice, timeout=60))[:2] == (400, "InvalidArgument")
-
-
-def test_fields_have_a_size_together_and_each_alone(bucket: Any, url: str) -> None:
-    many = {f"x:{number}": "x" * 10_000 for number in range(14)}
-
-    assert _refused(bucket, post_form(url, _form(bucket) | many)) == (
-        400, "MaxPOSTPreDataLengthExceededError", "Your POST request fields preceding the upload file were too large."
-    )  # fmt: skip
-    for field in ({"x:long": "x" * 140_000}, {"x" * 8193: ""}):
-        assert _refused(bucket, post_form(url, _form(bucket) | field)) == (
-            400, "FieldItemTooLong", "A field of your POST request is too large."
-        )  # fmt: skip
-
-
-def test_a_form_is_chunked_or_has_a_length(server: Server, bucket: Any, url: str) -> None:
-    prepared = requests.Request("POST", url, data=_form(bucket), files={"file": ("a", _BODY)}).prepare()
-    body = prepared.body
-    assert isinstance(body, bytes)
-    head = {"Content-Type": str(prepared.headers["Content-Type"])}
-    target = f"/{bucket.bucket_name}"
-
-    neither = exchange(server, "POST", target, head)
-    chunked = exchange(
-        server, "POST", target, {**head, "Transfer-Encoding": "chunked"},
-        f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n",
-    )  # fmt: skip
-
-    assert neither.error == (411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-    assert chunked.status == 204
-    assert bucket.get_object("k").read() == _BODY
-
-
-def test_a_form_beside_another_signature_is_refused(bucket: Any, url: str) -> None:
-    authorization = {"Authorization": "OSS sseproxy-dev:AAAA"}
-    answer = requests.post(url, data=_form(bucket), files={"file": ("a", _BODY)}, headers=authorization, timeout=60)
-
-    assert _refused(bucket, answer)[:2] == (400, "InvalidArgument")
 
 
 def test_a_form_for_a_bucket_that_is_not_there_is_told_so(server: Server) -> None:
