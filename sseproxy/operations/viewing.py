@@ -2,7 +2,7 @@
 
 from multidict import CIMultiDict
 
-from sseproxy.errors import InvalidRequest, PreconditionFailed
+from sseproxy.errors import InvalidArgument, InvalidRequest, PreconditionFailed
 from sseproxy.exchange import Request, Response
 from sseproxy.format import Attributes
 from sseproxy.model import Checksum
@@ -24,6 +24,7 @@ from sseproxy.wire.conditions import Failed, NotModified, evaluate, parse_condit
 
 _CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
 _KEPT_WHEN_NOT_MODIFIED = ("Last-Modified", "Cache-Control", "Expires", "Vary")
+_OVERRIDE = "response-"
 _ANONYMOUS_OVERRIDES = "Request specific response headers cannot be used for anonymous GET requests."
 
 
@@ -31,10 +32,9 @@ def read_request(services: Services, request: Request, method: str) -> UpstreamR
     """Return the client's read as it goes up: without range, part and conditions, which are decided here.
 
     Response overrides stay in the query, so that the storage applies and judges them. Raises `InvalidRequest` where
-    an anonymous client uses them.
+    an anonymous client uses them, `InvalidArgument` for what no header can hold.
     """
-    if not request.signed and any(name.startswith("response-") for name in request.query):
-        raise InvalidRequest(_ANONYMOUS_OVERRIDES)
+    _check_overrides(request)
     headers = to_backend(request.headers, services.dialect)
     mode = services.dialect.header("checksum-mode")
     if mode in request.headers:  # for objects that are not sealed; of sealed ones our own are shown
@@ -46,6 +46,16 @@ def read_request(services: Services, request: Request, method: str) -> UpstreamR
         raw_query=backend_query(request, without={"partnumber"}),
         headers=headers,
     )
+
+
+def _check_overrides(request: Request) -> None:
+    for name, value in request.query.items():
+        if not name.startswith(_OVERRIDE):
+            continue
+        if not request.signed:
+            raise InvalidRequest(_ANONYMOUS_OVERRIDES)
+        if any(char < " " or char == "\x7f" for char in value):
+            raise InvalidArgument(f"The value of {name} holds control characters.", ArgumentName=name)
 
 
 def judge(services: Services, request: Request, subject: Opened | Unsealed) -> Response | None:

@@ -100,6 +100,14 @@ def test_an_error_is_not_dressed_as_what_was_asked_for(bucket: Any) -> None:
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/xml")
 
 
+@pytest.mark.parametrize("value", ["text/html\r\nX-Own: 1", "a\x00b", "a\x7f"])
+@pytest.mark.parametrize("byte_range", [None, (0, 3)])
+def test_an_override_that_no_header_can_hold_is_refused(bucket: Any, value: str, byte_range: Any) -> None:
+    for name in ("response-content-type", "response-content-disposition", "response-expires"):
+        refusal = oss2_refusal(bucket.get_object, "o", params={name: value}, byte_range=byte_range)
+        assert refusal == (400, "InvalidArgument", f"The value of {name} holds control characters.")
+
+
 def test_an_override_that_was_not_signed_is_refused(bucket: Any) -> None:
     url = bucket.sign_url("GET", "o", 60)
 
