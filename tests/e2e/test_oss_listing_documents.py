@@ -21,17 +21,28 @@ _PREFIX = "d+ ä/"
 _SIZES = {"a": 3, _ODD: 65_537, "e/1": 1, "e/2": 2}
 
 
-@pytest.fixture(params=["dev", STORE])
+@pytest.fixture(scope="module", params=["dev", STORE])
 def oss(request: pytest.FixtureRequest) -> Server:
     server: Server = request.getfixturevalue(request.param)
     return server
 
 
+@pytest.fixture(scope="module")
+def bucket(oss: Server) -> Iterator[Any]:
+    """A bucket that tests only read, or start uploads in that none of them lists."""
+    with created_bucket(oss, "listing-documents") as bucket:
+        for key, size in _SIZES.items():
+            bucket.put_object(key, bytes(size))
+        yield bucket
+
+
 @pytest.fixture
-def bucket(oss: Server, bucket_name: str) -> Iterator[Any]:
+def own(oss: Server, bucket_name: str) -> Iterator[Any]:
+    """A bucket of one test's own, which keeps versions."""
     with created_bucket(oss, bucket_name) as bucket:
         for key, size in _SIZES.items():
             bucket.put_object(key, bytes(size))
+        bucket.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
         yield bucket
 
 
@@ -159,18 +170,17 @@ def test_what_cannot_be_asked_is_refused(oss: Server, bucket: Any, kind: dict[st
 # ---- versions ----
 
 
-def test_versions_and_delete_markers_are_told_with_all_that_is_known_of_them(oss: Server, bucket: Any) -> None:
-    bucket.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
-    put = bucket.put_object("a", b"new!")
-    marker = bucket.delete_object("e/1")
+def test_versions_and_delete_markers_are_told_with_all_that_is_known_of_them(oss: Server, own: Any) -> None:
+    put = own.put_object("a", b"new!")
+    marker = own.delete_object("e/1")
     asked = {"versions": "", "encoding-type": "url", "max-keys": "3"}
-    document = _document(_list(oss, bucket, asked), "ListVersionsResult")
+    document = _document(_list(oss, own, asked), "ListVersionsResult")
     next_page = {"key-marker": "d+ ä/&<k\x01>", "version-id-marker": "null", "encoding-type": "url", "delimiter": "/"}
-    behind = _document(_list(oss, bucket, {"versions": "", **next_page}), "ListVersionsResult")
+    behind = _document(_list(oss, own, {"versions": "", **next_page}), "ListVersionsResult")
 
     head = _head(document)
     assert {name: head[name] for name in ("Name", "Prefix", "KeyMarker", "VersionIdMarker", "MaxKeys", "Delimiter")} == {
-        "Name": bucket.bucket_name, "Prefix": "", "KeyMarker": "", "VersionIdMarker": "", "MaxKeys": "3", "Delimiter": "",
+        "Name": own.bucket_name, "Prefix": "", "KeyMarker": "", "VersionIdMarker": "", "MaxKeys": "3", "Delimiter": "",
     }  # fmt: skip
     assert (head["EncodingType"], head["IsTruncated"]) == ("url", "true")
     assert (head["NextKeyMarker"], head["NextVersionIdMarker"]) == (quote(_ODD), "null")
@@ -183,7 +193,7 @@ def test_versions_and_delete_markers_are_told_with_all_that_is_known_of_them(oss
     }  # fmt: skip
     assert (versions[0]["ETag"], versions[0]["Type"]) == (put.headers["ETag"], "Normal")
     assert (_prefixes(behind), _texts(behind, "Version")) == (["e/"], [])
-    deleted = _document(_list(oss, bucket, {"versions": "", "prefix": "e/1"}), "ListVersionsResult")
+    deleted = _document(_list(oss, own, {"versions": "", "prefix": "e/1"}), "ListVersionsResult")
     assert [(one["VersionId"], one["IsLatest"]) for one in _texts(deleted, "DeleteMarker")] == [
         (marker.versionid, "true")
     ]
@@ -193,17 +203,17 @@ def test_versions_and_delete_markers_are_told_with_all_that_is_known_of_them(oss
 # ---- uploads and parts ----
 
 
-def test_uploads_are_listed_by_prefix_delimiter_and_markers(oss: Server, bucket: Any) -> None:
-    ids = {key: bucket.init_multipart_upload(key).upload_id for key in ("d+ ä/x", "u", "v/1", "v/2")}
+def test_uploads_are_listed_by_prefix_delimiter_and_markers(oss: Server, own: Any) -> None:
+    ids = {key: own.init_multipart_upload(key).upload_id for key in ("d+ ä/x", "u", "v/1", "v/2")}
     tag = "ListMultipartUploadsResult"
-    first = _document(_list(oss, bucket, {"uploads": "", "encoding-type": "url", "max-uploads": "1"}), tag)
+    first = _document(_list(oss, own, {"uploads": "", "encoding-type": "url", "max-uploads": "1"}), tag)
     markers = {"key-marker": "d+ ä/x", "upload-id-marker": ids["d+ ä/x"]}
-    rest = _document(_list(oss, bucket, {"uploads": "", **markers, "delimiter": "/", "encoding-type": "url"}), tag)
-    prefixed = _document(_list(oss, bucket, {"uploads": "", "prefix": "v/"}), tag)
+    rest = _document(_list(oss, own, {"uploads": "", **markers, "delimiter": "/", "encoding-type": "url"}), tag)
+    prefixed = _document(_list(oss, own, {"uploads": "", "prefix": "v/"}), tag)
 
     head = _head(first)
     assert {name: head[name] for name in ("Bucket", "KeyMarker", "UploadIdMarker", "Delimiter", "Prefix")} == {
-        "Bucket": bucket.bucket_name, "KeyMarker": "", "UploadIdMarker": "", "Delimiter": "", "Prefix": "",
+        "Bucket": own.bucket_name, "KeyMarker": "", "UploadIdMarker": "", "Delimiter": "", "Prefix": "",
     }  # fmt: skip
     assert (head["MaxUploads"], head["IsTruncated"], head["EncodingType"]) == ("1", "true", "url")
     assert (head["NextKeyMarker"], head["NextUploadIdMarker"]) == (quote("d+ ä/x"), ids["d+ ä/x"])

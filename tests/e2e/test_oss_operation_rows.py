@@ -164,10 +164,10 @@ def proxy(launcher: Launcher, store: Server) -> Server:
     return launcher.proxy(store, dialect="oss", extra=own_state("operation-rows"))
 
 
-@pytest.fixture
-def found(store: Server, bucket_name: str) -> str:
+@pytest.fixture(scope="module")
+def found(store: Server) -> str:
     """A bucket with objects that no proxy wrote."""
-    bucket = oss2_bucket(store, bucket_name)
+    bucket = oss2_bucket(store, "found-by-the-proxy")
     bucket.create_bucket()
     headers = {"x-oss-meta-a": "b", "Content-Type": "text/a"}
     bucket.put_object("o", bytes(range(250)) * 4, headers=headers)
@@ -177,7 +177,7 @@ def found(store: Server, bucket_name: str) -> str:
     bucket.complete_multipart_upload("parts", upload, sent)
     bucket.append_object("grown", 0, b"abc", headers=headers)
     bucket.put_symlink("o", "link", headers=headers)
-    return bucket_name
+    return str(bucket.bucket_name)
 
 
 _OF_THE_EXCHANGE = frozenset({"date", "x-oss-request-id", "x-oss-server-time", "connection", "x-oss-err"})
