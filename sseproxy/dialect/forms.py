@@ -31,7 +31,8 @@ _CALLBACK = "callback"
 def form_headers(dialect: Dialect, fields: Mapping[str, str], file_type: str | None) -> CIMultiDict[str]:
     """Return the headers of a form; `fields` have lower-case names, `file_type` is the file part's Content-Type.
 
-    Raises `InvalidArgument` for a value that no header can have, `UnsupportedFeature` for a callback, `MalformedXml`.
+    Raises `InvalidArgument` for a name or value that no header can have, `UnsupportedFeature` for a callback, and
+    `MalformedXml`.
     """
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in fields.items():
@@ -56,8 +57,11 @@ def _is_header(dialect: Dialect, name: str) -> bool:
     own = name.removeprefix(dialect.header_prefix)
     if own in dialect.refused_form_fields:
         raise InvalidArgument(f"The form field {name} is not supported.", ArgumentName=name)
-    known = any(own.startswith(one) if one.endswith("-") else own == one for one in _OWN)
-    return known and all(char.isalnum() or char in "-_." for char in name) and name.isascii()
+    if not any(own.startswith(one) if one.endswith("-") else own == one for one in _OWN):
+        return False
+    if not name.isascii() or not all(char.isalnum() or char in "-_." for char in name):
+        raise InvalidArgument("The name of a form field cannot be that of a header.", ArgumentName=name)
+    return True
 
 
 def check_header_text(name: str, value: str) -> str:

@@ -137,9 +137,8 @@ def test_names_of_fields_have_any_case(bucket: Any, url: str) -> None:
     [
         {"x:my": "own", "x-oss-unknown": "1", "unknown": "2"},
         {"x-oss-copy-source": "/elsewhere/k"},
-        {"x-oss-meta-\u00fc": "n"},
     ],
-    ids=["own and unknown", "a source", "a name that is not ASCII"],
+    ids=["own and unknown", "a source"],
 )
 def test_fields_that_mean_nothing_are_overlooked(bucket: Any, url: str, fields: dict[str, str]) -> None:
     assert post_form(url, _form(bucket) | fields).status_code == 204
@@ -262,6 +261,11 @@ _NEEDED = "Bucket POST must contain a field named '{}'.  If it is specified, ple
         ({"x-oss-callback": "e30="}, (400, "NotImplemented")),
         ({"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, (400, "InvalidDigest")),
         ({"x-oss-meta-a": "b\x01"}, (400, "InvalidArgument", "The form field x-oss-meta-a holds control characters.")),
+        (
+            {"x-oss-meta-\u00fc": "n"},
+            (400, "InvalidArgument", "The name of a form field cannot be that of a header."),
+        ),
+        ({"x-oss-meta-a b": "n"}, (400, "InvalidArgument", "The name of a form field cannot be that of a header.")),
         ({"x-oss-meta-big": "x" * 8190}, (400, "InvalidArgument")),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
