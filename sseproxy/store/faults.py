@@ -40,7 +40,13 @@ def _table(rows: Mapping[str, tuple[int, str]]) -> dict[str, Code]:
     return {name: Code(status, name, message) for name, (status, message) in rows.items()}
 
 
-S3_CODES: Mapping[str, Code] = _table(
+_CALLED_OTHERWISE: Mapping[str, Code] = {  # what S3 and OSS have no name in common for
+    "NoDigest": Code(
+        400, "InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
+    ),
+}
+
+S3_CODES: Mapping[str, Code] = {**_CALLED_OTHERWISE} | _table(
     {
         "AccessDenied": (403, "Access Denied"),
         "AuthorizationHeaderMalformed": (400, "The authorization header is malformed."),
@@ -185,6 +191,7 @@ OSS_CODES: Mapping[str, Code] = {
     "InvalidRange": Code(416, "InvalidRange", "The requested range cannot be satisfied"),
     "KeyTooLongError": Code(400, "InvalidObjectName", "The specified object is not valid."),
     "MetadataTooLarge": Code(400, "InvalidArgument", "The user metadata is too large."),
+    "NoDigest": Code(400, "MissingArgument", "Missing Some Required Arguments."),
     "NoSuchBucket": Code(404, "NoSuchBucket", "The specified bucket does not exist."),
     "NoSuchLifecycleConfiguration": Code(404, "NoSuchLifecycle", "No Row found in Lifecycle Table."),
     "NotImplemented": Code(

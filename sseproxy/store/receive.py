@@ -167,7 +167,7 @@ async def read_document(
         headers = CIMultiDict(item for item in headers.items() if not item[0].lower().startswith("x-amz-checksum-"))
     wanted = announced(call.wire, headers, call.payload.sha256)
     if digest and not wanted.any_digest:
-        raise Fault("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+        raise Fault("NoDigest")
     pieces = []
     size = 0
     async for data in incoming(service, call):

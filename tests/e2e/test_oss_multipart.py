@@ -11,6 +11,9 @@ from tests.support.oss_clients import created_bucket, oss2_refusal
 from tests.support.oss_requests import CRC_OF_X, ETAG_OF_X, ask, complete, document_of, send_part, texts
 from tests.support.servers import Server
 
+# oss2 drops answers without closing them.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*socket:pytest.PytestUnraisableExceptionWarning")
+
 _CRC = "x-oss-hash-crc64ecma"
 _KEY = "dir/a b&<é>+"
 _ENCODED = "dir/a%20b%26%3C%C3%A9%3E%2B"
@@ -286,7 +289,7 @@ def test_complete_sent_again_is_answered_again(bucket: Any) -> None:
     first, again = complete(bucket, upload, part), complete(bucket, upload, part)
 
     assert first.headers["ETag"] == again.headers["ETag"]
-    assert first.read() == again.read()
+    assert first.body == again.body
 
 
 # ---- Abort ----

@@ -43,8 +43,11 @@ def oss2_refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> Ref
     """Return what oss2 understood of a refusal; it has to be one of its typed errors of the service."""
     with pytest.raises(oss2.exceptions.ServerError) as raised:
         call(*arguments, **named)
-    assert raised.value.request_id
-    return raised.value.status, raised.value.code, raised.value.message
+    error = raised.value
+    assert error.request_id
+    told = error.status, error.code, error.message
+    del raised, error  # else they and this frame hold each other, and the answers that the caller holds
+    return told
 
 
 def v2_refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> Refusal:

@@ -1,6 +1,7 @@
 """Requests of OSS clients in the form in which they go over the wire, and the documents that answer them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
@@ -12,16 +13,26 @@ CRC_OF_X = "727031140999736901"
 Headers = Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
 def ask(  # the parts of a request
     bucket: Any, method: str, key: str, query: Mapping[str, str], data: bytes = b"", headers: Headers | None = None
-) -> Any:
-    """Send a request of an oss2 bucket."""
-    return bucket._do(method, bucket.bucket_name, key, params=dict(query), headers=dict(headers or {}), data=data)
+) -> Answer:
+    """Send a request of an oss2 bucket and read the whole answer."""
+    answer = bucket._do(method, bucket.bucket_name, key, params=dict(query), headers=dict(headers or {}), data=data)
+    return Answer(answer.status, answer.headers, answer.read())
 
 
-def document_of(answer: Any) -> Element:
+def document_of(answer: Answer) -> Element:
     """Return the document of an answer."""
-    return fromstring(answer.read())
+    return fromstring(answer.body)
 
 
 def texts(root: Element) -> list[tuple[str, str]]:
