@@ -116,7 +116,9 @@ def build_auditor(settings: AuditSettings, clock: Clock, telemetry: Telemetry) -
 
 
 def unreachable(settings: Settings, error: UpstreamUnavailable) -> str:
-    """Return what an operator is told when the storage gives no answer."""
+    """Return what an operator is told when the storage gives no answer, or cannot be asked for lack of credentials."""
+    if isinstance(error.__cause__, KeyServiceError):
+        return f"nobody lends credentials for the store {settings.upstream.endpoint}: {error.__cause__.message}"
     reason = error.__cause__ if error.__cause__ is not None else error.message
     return (
         f"the store {settings.upstream.endpoint} cannot be reached ({reason}); check upstream.endpoint and the network"

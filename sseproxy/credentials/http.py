@@ -101,13 +101,17 @@ class Http:
 
         Raises `KeyServiceBusy` for a 429, `KeyServiceUnavailable` for every 5xx and where there is no answer.
         """
+        target = URL(url, encoded=True)
         try:
             async with self._session.request(
-                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
+                method, target, headers=headers, data=body, allow_redirects=False
             ) as response:
                 answer = await _read(response, self.service)
         except _TRANSPORT_ERRORS as cause:
-            raise KeyServiceUnavailable(f"{self.service} cannot be reached ({type(cause).__name__}).") from cause
+            failure = type(cause).__name__
+            raise KeyServiceUnavailable(
+                f"{self.service} cannot be reached ({failure}); see whether {target.host} answers from here."
+            ) from cause
         if response.status == 429:
             raise KeyServiceBusy
         if response.status >= 500:

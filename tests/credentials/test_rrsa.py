@@ -290,3 +290,17 @@ async def test_the_store_gets_requests_that_are_signed_with_what_was_lent(fields
     ]
     assert [headers["x-oss-security-token"] for headers in heard] == ["t+/=", "t+/="]
     assert all("Credential=STS.1/" in headers["authorization"] for headers in heard)
+
+
+async def test_an_sts_that_cannot_be_reached_is_told_with_its_host(
+    session: aiohttp.ClientSession, answers: aioresponses, fields: dict[str, Any]
+) -> None:
+    answers.post(URL, exception=aiohttp.ServerDisconnectedError())
+
+    with pytest.raises(KeyServiceUnavailable) as refused:
+        await of_store(session, FakeClock(), fields).current()
+
+    assert refused.value.message == (
+        "the lender cannot be reached (ServerDisconnectedError); see whether sts.cn-hangzhou.aliyuncs.com answers from "
+        "here."
+    )

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,9 +28,12 @@ class Sts:
     lends: list[tuple[str, str]]
     asked: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
+    refusal: str = ""
 
     def answer(self, question: dict[str, str]) -> bytes:
         self.asked.append(question)
+        if self.refusal:
+            return json.dumps({"Code": self.refusal, "Message": f"{question['OIDCToken']} is not good"}).encode()
         access_key, secret = self.lends.pop(0) if len(self.lends) > 1 else self.lends[0]
         lent = {"AccessKeyId": access_key, "AccessKeySecret": secret, "SecurityToken": _TOKEN}
         return json.dumps({"Credentials": {**lent, "Expiration": "2999-01-01T00:00:00Z"}}).encode()
@@ -44,7 +49,7 @@ def sts() -> Iterator[Sts]:
             form = self.rfile.read(int(self.headers["Content-Length"])).decode()
             question = {**parse_qs(urlsplit(self.path).query), **parse_qs(form)}
             body = sts.answer({name: values[0] for name, values in question.items()})
-            self.send_response(200)
+            self.send_response(403 if sts.refusal else 200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -63,8 +68,8 @@ def sts() -> Iterator[Sts]:
             thread.join()
 
 
-def _in_a_pod(launcher: Launcher, store: Server, directory: Path, sts: Sts) -> Server:
-    """Start a proxy whose configuration names the lender and STS; the platform's variables say the rest."""
+def _pod(store: Server, directory: Path, sts: Sts) -> tuple[Path, dict[str, str]]:
+    """Return a configuration that names the lender and STS, and the platform's variables, which say the rest."""
     (directory / "token").write_text(_JWT)
     (directory / "root.key").touch(mode=0o600)
     (directory / "root.key").write_text(os.urandom(32).hex())
@@ -84,13 +89,14 @@ def _in_a_pod(launcher: Launcher, store: Server, directory: Path, sts: Sts) -> S
         "ALIBABA_CLOUD_OIDC_TOKEN_FILE": str(directory / "token"),
         "ALIBABA_CLOUD_ROLE_SESSION_NAME": "the-pod",
     }
-    return launcher.serve(config, directory, env=pod)
+    return config, pod
 
 
 def test_objects_are_sealed_with_credentials_that_sts_lends_and_replaces_when_the_store_refuses_them(
     launcher: Launcher, store: Server, tmp_path: Path, sts: Sts
 ) -> None:
-    proxy = _in_a_pod(launcher, store, tmp_path, sts)
+    config, pod = _pod(store, tmp_path, sts)
+    proxy = launcher.serve(config, tmp_path, env=pod)
     bucket = oss2.Bucket(oss2.Auth(ACCESS_KEY, SECRET_KEY), proxy.url, "in-a-pod")
 
     bucket.create_bucket()
@@ -110,3 +116,29 @@ def test_objects_are_sealed_with_credentials_that_sts_lends_and_replaces_when_th
     assert proxy.output().count("storage_credentials_refused") == 1
     for secret in (_JWT, _TOKEN, SECRET_KEY, _SECRET_OF_NOBODY):
         assert secret not in proxy.output()
+
+
+@pytest.mark.parametrize(("command", "code"), [("serve", 1), ("check", 1)])
+def test_what_sts_refuses_is_told_at_the_start_and_by_check(
+    store: Server, tmp_path: Path, sts: Sts, command: str, code: int
+) -> None:
+    sts.refusal = "AuthenticationFail.NoPermission"
+    config, pod = _pod(store, tmp_path, sts)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "sseproxy", command, "--config", str(config)],
+        env={**os.environ, **pod},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert (
+        f"nobody lends credentials for the store {store.url}: STS lends the proxy no credentials (403 "
+        "AuthenticationFail.NoPermission): the role does not trust the service account"
+    ) in done.stderr
+    assert _JWT not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
