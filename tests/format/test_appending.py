@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgpack
 import pytest
 from fastcrc.crc64 import xz as crc64_of
 
@@ -178,6 +179,7 @@ CHANGES: dict[str, Attributes] = {
     "with an MD5": replace(WRONG, md5=bytes(16)),
     "with parts": replace(WRONG, part_count=4),
     "with a part's checksum": replace(WRONG, segments=tuple(replace(e, checksum=b"abcd") for e in WRONG.segments)),
+    "a salt that is too short": replace(WRONG, segments=tuple(replace(e, salt=bytes(31)) for e in WRONG.segments)),
     "another layout": replace(WRONG, layout=Layout.MULTIPART),
 }  # fmt: skip
 
@@ -194,6 +196,14 @@ def test_attributes_that_contradict_themselves_are_refused(attributes: Attribute
 def test_the_reader_refuses_them_too(attributes: Attributes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the fact matters, not the words
         unpack_attributes(pack_attributes(attributes))
+
+
+def test_half_a_place_is_refused() -> None:
+    fields = msgpack.unpackb(pack_attributes(WRONG), strict_map_key=False)
+    fields[13] = fields[13][:-1]  # docs/format.md, "Append"
+
+    with pytest.raises(ValueError, match="no whole number of entries"):
+        unpack_attributes(msgpack.packb(fields))
 
 
 @pytest.mark.parametrize("lost", [1, 16, 100])

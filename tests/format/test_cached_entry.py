@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +53,15 @@ def test_no_changed_byte_opens() -> None:
         changed = sealed[:position] + bytes([sealed[position] ^ 1]) + sealed[position + 1 :]
         assert _SEALER.open(name, changed) is None
     assert _SEALER.open(name, b"") is None
+
+
+@pytest.mark.parametrize(
+    "value", [[2, 17, "e"], [1, "17", "e"], [1, 17, "e", "CRC32"], [1, 17, "e", "CRC1", "FULL_OBJECT"], {}]
+)
+def test_what_another_release_kept_is_as_good_as_nothing(value: object) -> None:
+    name = _SEALER.name(_IDENTITY)
+
+    assert _SEALER.open(name, _SEALER._values.encrypt(msgpack.packb(value), [name])) is None
 
 
 def test_another_secret_gives_other_names_and_opens_nothing() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sseproxy.errors import AccessRefused, InvalidArgument, InvalidPolicy, SignatureMismatch
-from sseproxy.signing.post_claims import find_post_claim, form_dialect, verify_post
+from sseproxy.signing.post_claims import find_post_claim, form_dialect, needed_conditions, verify_post
 from sseproxy.signing.post_policy import check_policy, parse_policy
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,6 +96,60 @@ def test_a_form_without_any_of_them_is_not_signed() -> None:
     assert find_post_claim({"key": "a", "policy": "e30="}) is None
 
 
+@pytest.mark.parametrize(
+    ("vector", "field", "value"),
+    [
+        ("S3 V4", "x-amz-algorithm", "AWS4-HMAC-SHA1"),
+        ("S3 V4", "x-amz-credential", "AKIAIOSFODNN7EXAMPLE"),
+        ("S3 V4", "x-amz-credential", "AKIAIOSFODNN7EXAMPLE/20130806/us-east-1/s3/aliyun_v4_request"),
+        ("S3 V4", "x-amz-credential", "/20130806/us-east-1/s3/aws4_request"),
+        ("S3 V4", "x-amz-date", "20130807T000000Z"),
+        ("OSS V4", "x-oss-signature-version", "OSS2"),
+        ("OSS V4", "x-oss-credential", "ak/20260101/cn-hangzhou/oss/aws4_request"),
+        ("OSS V4", "x-oss-date", "20260102T000000Z"),
+    ],
+)
+def test_a_field_of_the_signature_that_cannot_be_is_told(vector: str, field: str, value: str) -> None:
+    fields, _ = _VECTORS[vector]
+
+    with pytest.raises(InvalidArgument) as refused:
+        find_post_claim({**fields, field: value})
+
+    assert refused.value.details == {"ArgumentName": field, "ArgumentValue": value}
+
+
+@pytest.mark.parametrize("name", ["AWSAccessKeyId", "OSSAccessKeyId"])
+def test_a_signature_alone_is_told_that_the_access_key_is_missing(name: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        find_post_claim({"policy": "e30=", "signature": "x"}, name)
+
+    assert refused.value.details == {"ArgumentName": name, "ArgumentValue": ""}
+
+
+@pytest.mark.parametrize(
+    ("vector", "needed"),
+    [
+        ("S3 V4", ("x-amz-algorithm", "x-amz-credential", "x-amz-date")),
+        ("OSS V4", ("x-oss-signature-version", "x-oss-credential", "x-oss-date")),
+        ("S3 V2", ()),
+        ("OSS V1", ()),
+    ],
+)
+def test_what_a_signature_rests_on_must_stand_in_the_policy(vector: str, needed: tuple[str, ...]) -> None:
+    fields, _ = _VECTORS[vector]
+    claim = find_post_claim(fields)
+    assert claim is not None
+    conditions = [{name: fields[name]} for name in needed]
+
+    assert needed_conditions(claim) == needed
+    check_policy(parse_policy(_policy(*conditions)), fields, _NOW, needed=needed)
+    for left in range(len(needed)):
+        without = parse_policy(_policy(*conditions[:left], *conditions[left + 1 :]))
+        with pytest.raises(AccessRefused) as refused:
+            check_policy(without, fields, _NOW, needed=needed)
+        assert refused.value.message == f"Invalid according to Policy: Policy misses conditions for: {needed[left]}"
+
+
 def _policy(*conditions: Any) -> str:
     return _text(json.dumps({"expiration": "2030-01-01T00:00:00Z", "conditions": conditions}))
 
@@ -154,6 +208,8 @@ def test_the_narrowest_range_of_the_files_length_counts() -> None:
         (_text('{"expiration":"soon","conditions":[]}'), "Invalid Policy: Invalid 'expiration' value: \"soon\"."),
         (_policy({"acl": 1}), "Invalid Policy: Invalid Simple-Condition: value of 'acl' must be a text."),
         (_policy(["eq", "acl", "x"]), 'Invalid Policy: Invalid Condition: ["eq", "acl", "x"].'),
+        (_policy("acl"), 'Invalid Policy: Invalid Condition: "acl".'),
+        (_policy(["eq", "$acl"]), 'Invalid Policy: Invalid Condition: ["eq", "$acl"].'),
         (_policy(["ends-with", "$acl", "x"]), 'Invalid Policy: Invalid Condition: ["ends-with", "$acl", "x"].'),
         (_policy(["content-length-range", -1, 5]), "Invalid Policy: Invalid content-length-range: -1."),
         (

@@ -221,6 +221,7 @@ _BAD: dict[str, tuple[bytes, type[SseProxyError]]] = {
         MalformedTrailer,
     ),
     "endless line": (b"1" * 9000, IncompleteBody),
+    "a line that is too long, but ends": (b"0" * 9000 + b"1\r\na\r\n0\r\n\r\n", IncompleteBody),
 }
 
 
@@ -242,6 +243,14 @@ def test_a_trailer_that_comes_twice_is_refused() -> None:
 def test_a_missing_trailer_is_refused() -> None:
     with pytest.raises(MalformedTrailer):
         _decode(b"1\r\na\r\n0\r\n\r\n", _decoder(1, names=[_TRAILER]))
+
+
+def test_behind_a_trailers_own_line_feed_only_a_blank_line_may_follow() -> None:
+    whole = b"1\r\na\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\n\r\n"
+
+    assert _decode(whole + b"\r\n", _decoder(1, names=[_TRAILER])) == b"a"
+    with pytest.raises(IncompleteBody):
+        _decode(whole + b"x\r\n", _decoder(1, names=[_TRAILER]))
 
 
 def test_a_short_chunk_before_another_one_is_refused() -> None:

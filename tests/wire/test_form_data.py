@@ -26,9 +26,10 @@ def test_a_form_is_the_same_however_it_was_cut(size: int) -> None:
     assert (reader.file_name, reader.file_type) == ("a.txt", "text/x")
 
 
-def test_a_form_that_breaks_off_is_no_form() -> None:
+@pytest.mark.parametrize("last", [b"--not", b'name="file"', b"user/", b'name="Key"'])
+def test_a_form_that_breaks_off_is_no_form(last: bytes) -> None:
     reader = FormReader("B", 1000)
-    reader.feed(_FORM[: _FORM.index(b"--not")])
+    reader.feed(_FORM[: _FORM.index(last)])
 
     with pytest.raises(MalformedForm):
         reader.finish()
