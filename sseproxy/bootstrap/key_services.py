@@ -44,7 +44,7 @@ async def open_key_service(
     name: str, settings: KeyServiceSettings, clock: Clock, observer: Observer
 ) -> AsyncGenerator[ResilientKms, None]:
     """Open a remote key service with its connections. Raises `ConfigurationError` for an unusable CA file."""
-    async with _open_adapter(f"the key service {name}", settings, clock) as kms:
+    async with _open_adapter(f"the key service {name}", settings, clock, observer) as kms:
         endurance = Endurance(
             timeout_s=settings.timeout,
             attempts=settings.attempts,
@@ -58,10 +58,12 @@ async def open_key_service(
 
 
 @asynccontextmanager
-async def _open_adapter(service: str, settings: KeyServiceSettings, clock: Clock) -> AsyncGenerator[Kms, None]:
+async def _open_adapter(
+    service: str, settings: KeyServiceSettings, clock: Clock, observer: Observer
+) -> AsyncGenerator[Kms, None]:
     if isinstance(settings, HttpKeyServiceSettings):
         async with open_session(settings.ca_file, settings.connections) as session:
-            yield _over_http(Http(session, service), settings, clock)
+            yield _over_http(Http(session, service), settings, clock, observer)
     elif isinstance(settings, Pkcs11KmsSettings):
         with ThreadPoolExecutor(1, thread_name_prefix="pkcs11") as thread:
             hsm = Pkcs11Kms(service, settings, thread)
@@ -73,14 +75,14 @@ async def _open_adapter(service: str, settings: KeyServiceSettings, clock: Clock
         raise TypeError(f"{type(settings).__name__} has no adapter")
 
 
-def _over_http(http: Http, settings: HttpKeyServiceSettings, clock: Clock) -> Kms:
+def _over_http(http: Http, settings: HttpKeyServiceSettings, clock: Clock, observer: Observer) -> Kms:
     match settings:
         case VaultKmsSettings():
             return VaultKms(http, settings, VaultLogin(http, settings, clock))
         case AwsKmsSettings():
-            return AwsKms(http, settings, build_aws_credentials(http, settings, clock), clock)
+            return AwsKms(http, settings, build_aws_credentials(http, settings, clock, observer), clock)
         case AlibabaKmsSettings():
-            return AlibabaKms(http, settings, build_alibaba_credentials(http, settings, clock), clock)
+            return AlibabaKms(http, settings, build_alibaba_credentials(http, settings, clock, observer), clock)
         case _:
             raise TypeError(f"{type(settings).__name__} has no adapter")
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from sseproxy.errors import KeyServiceError, KeyServiceUnavailable
-from sseproxy.ports import Clock
+from sseproxy.ports import Clock, Observer
 from sseproxy.single_flight import SingleFlight
 
 _EARLY = timedelta(minutes=5)  # before their end lent credentials are asked for anew
@@ -52,12 +52,22 @@ class GivenCredentials:
 class LentCredentials:
     """Those of a lender, asked for once for all that need them, and anew five to six minutes before their end.
 
-    `spread` says where in that minute, from 0 (late) to 1.
+    `spread` says where in that minute, from 0 (late) to 1. `service` is whom they are for, in the log.
     """
 
-    def __init__(self, lender: Lender, clock: Clock, *, spread: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        lender: Lender,
+        clock: Clock,
+        observer: Observer,
+        *,
+        service: str,
+        spread: Callable[[], float] = random.random,
+    ) -> None:
         self._lender = lender
         self._clock = clock
+        self._observer = observer
+        self._service = service
         self._spread = spread
         self._held: Credentials | None = None
         self._due: datetime | None = None
@@ -80,12 +90,13 @@ class LentCredentials:
     async def _renew(self) -> None:
         try:
             lent = await self._lender.lend()
-        except KeyServiceError:
+        except KeyServiceError as error:
             now = self._clock.now()
             if self._held is None or self._held.ends is None or now >= self._held.ends:
                 self._held = None
                 raise
             self._due = min(now + _NEXT_TRY, self._held.ends)
+            self._observer.event("credentials_not_renewed", service=self._service, reason=error.message)
             return
         self._held = lent
         if lent.ends is None:

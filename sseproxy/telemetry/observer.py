@@ -13,6 +13,7 @@ EVENTS: Mapping[str, Level] = MappingProxyType(
         "storage_refused_proxy": "error",  # wrong credentials, clock or region on our side: an operator must act
         "storage_failed": "warning",
         "storage_credentials_failed": "error",  # nobody lent the proxy credentials for the storage: requests get 503
+        "credentials_not_renewed": "warning",  # lent ones that still serve, but soon end
         "storage_credentials_refused": "warning",  # lent credentials; others are asked for
         "storage_overlooks": "warning",  # conditions on writes: they are kept in another way, or refused
         "entry_not_opened": "warning",

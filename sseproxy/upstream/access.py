@@ -56,17 +56,17 @@ class Access:
 async def open_access(settings: UpstreamSettings, clock: Clock, observer: Observer) -> AsyncGenerator[Access, None]:
     """Open the credentials. Nobody is asked before they are needed."""
     async with open_session(None, _CONNECTIONS) as session:
-        source = build_source(Http(session, "the lender of the store's credentials"), settings, clock)
+        source = build_source(Http(session, "the lender of the store's credentials"), settings, clock, observer)
         yield Access(source, settings.credentials.timeout, observer)
 
 
-def build_source(http: Http, settings: UpstreamSettings, clock: Clock) -> CredentialSource:
+def build_source(http: Http, settings: UpstreamSettings, clock: Clock, observer: Observer) -> CredentialSource:
     """Return the credentials that the settings ask for. Raises `ConfigurationError` where something is missing."""
     wanted = settings.credentials
     if wanted.source == "file" and wanted.path is not None:
         return FileCredentials(wanted.path, wanted.profile, clock, period_s=wanted.look_every)
     if wanted.source != "static":
-        return LentCredentials(_lender(http, settings, clock), clock)
+        return LentCredentials(_lender(http, settings, clock), clock, observer, service="the store")
     if settings.access_key is None or settings.secret_key is None:
         raise ConfigurationError("upstream.access_key and upstream.secret_key are missing.")
     return given(settings.access_key, settings.secret_key, settings.security_token)

@@ -58,7 +58,7 @@ def fields(tmp_path: Path) -> dict[str, Any]:
 def of_store(session: aiohttp.ClientSession, clock: FakeClock, fields: dict[str, Any]) -> CredentialSource:
     credentials = {"source": "rrsa", **fields}
     settings = {"endpoint": "http://store.test", "region": "cn-hangzhou", "credentials": credentials}
-    return build_source(Http(session, "the lender"), UpstreamSettings.model_validate(settings), clock)
+    return build_source(Http(session, "the lender"), UpstreamSettings.model_validate(settings), clock, Counter())
 
 
 def kms_settings(fields: dict[str, Any]) -> AlibabaKmsSettings:
@@ -66,7 +66,7 @@ def kms_settings(fields: dict[str, Any]) -> AlibabaKmsSettings:
 
 
 def of_kms(session: aiohttp.ClientSession, clock: FakeClock, fields: dict[str, Any]) -> CredentialSource:
-    return build_alibaba_credentials(Http(session, "the key service hangzhou"), kms_settings(fields), clock)
+    return build_alibaba_credentials(Http(session, "the key service hangzhou"), kms_settings(fields), clock, Counter())
 
 
 def shown(credentials: Credentials) -> tuple[str, str, str | None, datetime | None]:
@@ -234,7 +234,7 @@ async def test_the_key_service_is_asked_with_the_token_that_was_lent(
     metadata = {"KeyId": "k", "KeyState": "Enabled"}
     answers.post("https://kms.cn-hangzhou.aliyuncs.com/", payload={"KeyMetadata": metadata})
     clock, http, settings = FakeClock(), Http(session, "kms"), kms_settings(fields)
-    kms = AlibabaKms(http, settings, build_alibaba_credentials(http, settings, clock), clock)
+    kms = AlibabaKms(http, settings, build_alibaba_credentials(http, settings, clock, Counter()), clock)
 
     await kms.describe("k")
 

@@ -32,6 +32,7 @@ from sseproxy.kms.alibaba import AlibabaKms
 from sseproxy.kms.cloud_credentials import build_alibaba_credentials
 from sseproxy.model import WrapContext, WrappedKey
 from sseproxy.settings_remote_kms import AlibabaKmsSettings
+from tests.kms.doubles import RecordingObserver
 from tests.kms.remote import calls_of
 from tests.kms.suite import CONTEXT, Bench, KmsContract
 from tests.support.alibaba_kms import ACCESS_KEY, SECRET_KEY, FakeAlibabaKms, Key
@@ -46,7 +47,7 @@ def make(session: aiohttp.ClientSession, **fields: Any) -> AlibabaKms:
     given = {"region": "cn-hangzhou", "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, **fields}
     settings = AlibabaKmsSettings.model_validate(given)
     http, clock = Http(session, "the key service hangzhou"), FakeClock()
-    return AlibabaKms(http, settings, build_alibaba_credentials(http, settings, clock), clock)
+    return AlibabaKms(http, settings, build_alibaba_credentials(http, settings, clock, RecordingObserver()), clock)
 
 
 @dataclass
@@ -194,7 +195,7 @@ async def test_an_instance_lends_the_credentials_of_its_role(
         {"region": "r", "credentials": "ram-role", **({"role_name": "the-role"} if named else {})}
     )
 
-    found = await build_alibaba_credentials(http, settings, clock).current()
+    found = await build_alibaba_credentials(http, settings, clock, RecordingObserver()).current()
 
     assert (found.access_key, found.secret_key, found.token) == ("STS.1", "s", "t")
     assert found.ends == datetime(2026, 11, 21, 18, tzinfo=UTC)

@@ -29,6 +29,7 @@ from sseproxy.kms.aws import AwsKms
 from sseproxy.kms.cloud_credentials import build_aws_credentials
 from sseproxy.model import WrapContext, WrappedKey
 from sseproxy.settings_remote_kms import AwsKmsSettings
+from tests.kms.doubles import RecordingObserver
 from tests.kms.remote import calls_of
 from tests.support.fake_clock import FakeClock
 
@@ -42,7 +43,7 @@ STATIC = {"region": "eu-central-1", "access_key": "AKID", "secret_key": "s3cret"
 def make(session: aiohttp.ClientSession, **fields: Any) -> AwsKms:
     settings = AwsKmsSettings.model_validate({**STATIC, **fields})
     http, clock = Http(session, "the key service aws"), FakeClock()
-    return AwsKms(http, settings, build_aws_credentials(http, settings, clock), clock)
+    return AwsKms(http, settings, build_aws_credentials(http, settings, clock, RecordingObserver()), clock)
 
 
 def fails(answers: aioresponses, kind: str, message: str = "", status: int = 400) -> None:

@@ -16,6 +16,7 @@ from sseproxy.credentials.http import Http
 from sseproxy.errors import KeyServiceError, KeyServiceUnavailable
 from sseproxy.kms.cloud_credentials import build_aws_credentials
 from sseproxy.settings_remote_kms import AwsKmsSettings
+from tests.kms.doubles import RecordingObserver
 from tests.kms.remote import calls_of
 from tests.support.fake_clock import FakeClock
 
@@ -46,7 +47,7 @@ class Lender:
 async def test_they_are_lent_once_for_all_and_anew_five_minutes_before_their_end() -> None:
     clock = FakeClock()
     lender = Lender(clock)
-    source = LentCredentials(lender, clock, spread=lambda: 0.0)
+    source = LentCredentials(lender, clock, RecordingObserver(), service="s", spread=lambda: 0.0)
 
     async with asyncio.TaskGroup() as group:
         asking = [group.create_task(source.current()) for _ in range(1000)]
@@ -60,21 +61,29 @@ async def test_they_are_lent_once_for_all_and_anew_five_minutes_before_their_end
 @pytest.mark.parametrize("failure", [KeyServiceUnavailable("no"), KeyServiceError("no")])
 async def test_old_ones_serve_to_their_end_where_no_new_ones_come(failure: KeyServiceError) -> None:
     clock = FakeClock()
-    lender = Lender(clock)
-    source = LentCredentials(lender, clock)
+    lender, notes = Lender(clock), RecordingObserver()
+    source = LentCredentials(lender, clock, notes, service="the store")
     await source.current()
     lender.failure = failure
 
-    clock.advance(60 * 60 - 1)
+    clock.advance(55 * 60)
+    assert (await source.current()).access_key == "AK1"
+    clock.advance(29)
+    assert (await source.current()).access_key == "AK1"
+    told = list(notes.events)
+    clock.advance(5 * 60 - 30)
     assert (await source.current()).access_key == "AK1"
     clock.advance(1)
     with pytest.raises(KeyServiceError, match="no"):
         await source.current()
 
+    assert told == [("credentials_not_renewed", {"service": "the store", "reason": "no"})]
+    assert notes.events == told * 2
+
 
 async def test_refused_ones_are_dropped_unless_others_are_there_already() -> None:
     clock = FakeClock()
-    source = LentCredentials(Lender(clock), clock)
+    source = LentCredentials(Lender(clock), clock, RecordingObserver(), service="s")
     first = await source.current()
 
     source.drop(first)
@@ -86,7 +95,7 @@ async def test_refused_ones_are_dropped_unless_others_are_there_already() -> Non
 
 def aws(session: aiohttp.ClientSession, **fields: Any) -> CredentialSource:
     settings = AwsKmsSettings.model_validate({"region": "eu-central-1", **fields})
-    return build_aws_credentials(Http(session, "aws"), settings, FakeClock())
+    return build_aws_credentials(Http(session, "aws"), settings, FakeClock(), RecordingObserver())
 
 
 def shown(credentials: Credentials) -> tuple[str, str, str | None, datetime | None]:

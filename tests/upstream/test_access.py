@@ -48,7 +48,7 @@ def _settings(source: str, **fields: Any) -> UpstreamSettings:
 
 
 def _source(session: aiohttp.ClientSession, source: str, **fields: Any) -> CredentialSource:
-    return build_source(Http(session, "the lender"), _settings(source, **fields), FakeClock())
+    return build_source(Http(session, "the lender"), _settings(source, **fields), FakeClock(), Counter())
 
 
 def _shown(credentials: Credentials) -> tuple[str, str, str | None, datetime | None]:

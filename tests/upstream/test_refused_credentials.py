@@ -88,7 +88,7 @@ async def _ask(upstream: HttpUpstream, request: UpstreamRequest) -> tuple[int, b
 def _lent(clock: FakeClock | None = None) -> tuple[Lender, LentCredentials]:
     clock = clock or FakeClock()
     lender = Lender(clock)
-    return lender, LentCredentials(lender, clock)
+    return lender, LentCredentials(lender, clock, Counter(), service="the store")
 
 
 @pytest.mark.parametrize(
