@@ -1,8 +1,10 @@
 """Objects that the OSS SDKs encrypted at the client: untouched by default, in the clear where the proxy has the key."""
 
 import random
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -10,8 +12,18 @@ import oss2
 import pytest
 from alibabacloud_oss_v2.crypto import MasterRsaCipher
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from oss2.crypto import RsaProvider
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from oss2.crypto import LocalRsaProvider, RsaProvider
 
 from tests.support.oss_clients import oss2_bucket, v2_client
 from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server, StartFailed
@@ -62,12 +74,47 @@ def _by_oss2_in_parts(server: Server, key: str, body: bytes) -> None:
     bucket.complete_multipart_upload(key, upload, parts)
 
 
+def _by_oss2_for_a_local_key(server: Server, key: str, body: bytes) -> None:
+    """With OAEP, and told of length and MD5."""
+    with TemporaryDirectory() as folder:
+        Path(folder, ".private_key.pem").write_text(_PRIVATE)
+        Path(folder, ".public_key.pem").write_text(_PUBLIC)
+        provider = LocalRsaProvider(dir=folder)
+    bucket = oss2.CryptoBucket(oss2.AuthV4(ACCESS_KEY, SECRET_KEY), server.url, _BUCKET, provider, region=REGION)
+    told = {"Content-MD5": oss2.utils.content_md5(body), "Content-Length": str(len(body))}
+    bucket.put_object(key, body, headers={"x-oss-meta-own": "kept", **told})
+
+
+def _as_java_in_parts(server: Server, key: str, body: bytes) -> None:
+    """What the SDK for Java sends: the metadata when the upload is created, and with no part."""
+    content_key, counter, size = random.Random(3).randbytes(32), b"12345678\0\0\0\0abcd", 102_400
+    private: Any = load_pem_private_key(_PRIVATE.encode(), None)
+    public = private.public_key()
+    said = {
+        "key": b64encode(public.encrypt(content_key, PKCS1v15())).decode(),
+        "start": b64encode(public.encrypt(counter, PKCS1v15())).decode(),
+        "cek-alg": "AES/CTR/NoPadding",
+        "wrap-alg": "RSA/NONE/PKCS1Padding",
+        "data-size": str(len(body)),
+        "part-size": str(size),
+    }
+    sealed = Cipher(AES256(content_key), CTR(counter)).encryptor().update(body)
+    bucket = oss2_bucket(server, _BUCKET)
+    headers = {"x-oss-meta-own": "kept", **{_MARK + name: value for name, value in said.items()}}
+    upload = bucket.init_multipart_upload(key, headers=headers).upload_id
+    parts = []
+    for number, at in enumerate(range(0, len(sealed), size), 1):
+        parts.append(oss2.models.PartInfo(number, bucket.upload_part(key, upload, number, sealed[at : at + size]).etag))
+    bucket.complete_multipart_upload(key, upload, parts)
+
+
 def _by_v2(server: Server, key: str, body: bytes) -> None:
     request = oss_v2.PutObjectRequest(bucket=_BUCKET, key=key, body=body, metadata={"own": "kept"})
     _encryption_client(server).put_object(request)
 
 
 _WRITERS = {"oss2": _by_oss2, "oss2 in parts": _by_oss2_in_parts, "v2": _by_v2}
+_OTHER_WRITERS = {"oss2 with OAEP": _by_oss2_for_a_local_key, "Java in parts": _as_java_in_parts}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +142,7 @@ def unknowing(launcher: Launcher, store_behind: Server, knowing: Server) -> Serv
     return launcher.proxy(store_behind, Path(knowing.data), dialect="oss")
 
 
-@pytest.mark.parametrize("write", _WRITERS.values(), ids=_WRITERS.keys())
+@pytest.mark.parametrize("write", [*_WRITERS.values(), *_OTHER_WRITERS.values()], ids=[*_WRITERS, *_OTHER_WRITERS])
 @pytest.mark.parametrize("through", ["store", "proxy"])
 def test_with_the_key_they_are_read_in_the_clear(
     store_behind: Server, knowing: Server, unknowing: Server, write: Write, through: str
@@ -113,6 +160,8 @@ def test_with_the_key_they_are_read_in_the_clear(
         assert answer.headers["x-oss-meta-own"] == "kept"
         assert not [name for name in answer.headers if name.lower().startswith(_MARK)]
         assert _CRC not in answer.headers
+        told = oss2.utils.content_md5(_BODY) if write is _by_oss2_for_a_local_key else None
+        assert answer.headers.get("Content-MD5") == told
     for first, last in ((0, 0), (1, 17), (15, 16), (102_399, 102_417), (200_001, len(_BODY) - 1)):
         part = bucket.get_object(key, byte_range=(first, last))
         assert (part.status, part.read()) == (206, _BODY[first : last + 1])
@@ -179,6 +228,25 @@ def test_a_client_with_the_key_may_read_through_a_proxy_that_has_it_too(knowing:
     _by_oss2(knowing, "both", _BODY)
 
     assert _crypto_bucket(knowing).get_object("both").read() == _BODY
+
+
+def test_clients_without_the_key_read_ranges_and_download_in_parts(knowing: Server, tmp_path: Path) -> None:
+    _by_oss2_in_parts(knowing, "ranges", _BODY)
+    bucket, client, file = oss2_bucket(knowing, _BUCKET), v2_client(knowing), tmp_path / "file"
+
+    oss2.resumable_download(
+        bucket, "ranges", str(file), multiget_threshold=1, part_size=50_001, num_threads=2,
+        store=oss2.ResumableDownloadStore(str(tmp_path)),
+    )  # fmt: skip
+    standard = {"x-oss-range-behavior": "standard"}
+    behind = bucket.get_object("ranges", byte_range=(len(_BODY) - 3, len(_BODY) + 9), headers=standard)
+    request = oss_v2.GetObjectRequest(bucket=_BUCKET, key="ranges", range_header="bytes=-7", range_behavior="standard")
+    last = client.get_object(request)
+
+    assert file.read_bytes() == _BODY
+    assert behind.read() == _BODY[-3:]
+    assert last.body.read() == _BODY[-7:]
+    assert bucket.get_object("ranges", byte_range=(len(_BODY), None)).read() == _BODY  # 200 and the whole, as without
 
 
 def test_an_object_for_another_key_passes_through_untouched(store_behind: Server, knowing: Server) -> None:
