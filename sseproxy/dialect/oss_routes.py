@@ -6,12 +6,13 @@ from sseproxy.dialect.routes import Level, RouteTable, on, refused, relayed
 _SERVICE, _BUCKET, _OBJECT = Level.SERVICE, Level.BUCKET, Level.OBJECT
 
 _BUCKET_SETTINGS = (
-    "accessPoint", "accessPointPolicy", "acl", "bucketArchiveDirectRead", "callback",
+    "accessPoint", "accessPointPolicy", "accessmonitor", "acl", "bucketArchiveDirectRead", "callback",
     "cloudboxes", "cname", "cors", "dataPipeline", "group", "httpsConfig", "inventory", "lifecycle", "live",
-    "location", "logging", "metaQuery", "objectWorm", "overwriteConfig", "policy", "policyStatus",
-    "processConfiguration", "publicAccessBlock", "qos", "qosInfo", "qosRequester", "redundancyTransition", "referer",
-    "replication", "replicationLocation", "replicationProgress", "requestPayment", "requesterQosInfo",
-    "resourceGroup", "responseHeader", "rtc", "stat", "style", "styleName", "tagging", "transferAcceleration",
+    "location", "logging", "metaQuery", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable",
+    "objectWorm", "overwriteConfig", "policy", "policyStatus", "processConfiguration", "publicAccessBlock", "qos",
+    "qosInfo", "qosRequester", "quota", "redundancyTransition", "referer", "replication", "replicationLocation",
+    "replicationProgress", "requestPayment", "requesterQosInfo", "resourceGroup",
+    "responseHeader", "rtc", "stat", "style", "styleName", "tagging", "transferAcceleration",
     "userDefinedLogFieldsConfig", "versioning", "vpcip", "website", "worm", "wormExtend", "wormId",
     "x-oss-redundancy-transition-taskid", "x-oss-target-redundancy-type",
 )  # fmt: skip

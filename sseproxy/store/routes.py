@@ -54,6 +54,25 @@ _UNKNOWN = frozenset(
 )
 """Sub-resources that change what a request means; without a route of their own they are refused, never ignored."""
 
+_LISTING = frozenset(
+    {
+        "continuation-token",
+        "delimiter",
+        "encoding-type",
+        "fetch-owner",
+        "key-marker",
+        "list-type",
+        "marker",
+        "max-keys",
+        "max-uploads",
+        "prefix",
+        "start-after",
+        "upload-id-marker",
+        "version-id-marker",
+    }
+)
+"""Parameters of listings, which clients send empty as well."""
+
 _OBJECT: dict[tuple[str, str], Handler] = {
     ("GET", ""): objects.get_object,
     ("HEAD", ""): objects.get_object,
@@ -106,6 +125,7 @@ def route(call: Call) -> Handler:
     """Return the handler of the request; raises `Fault` MethodNotAllowed or NotImplemented."""
     if call.target.bucket is None:
         if call.raw.method == "GET":
+            _refuse_unheard_of(call)
             return listing.list_buckets
         raise _not_allowed(call, "SERVICE")
     handler = _object_route(call) if call.key else _bucket_route(call)
@@ -129,9 +149,18 @@ def _object_route(call: Call) -> Handler:
 def _bucket_route(call: Call) -> Handler:
     table = _BUCKET | ({} if call.wire.name == "s3" else _OSS_BUCKET)
     handler = _pick(call, table, "BUCKET")
+    if handler is table.get((call.raw.method, "")):
+        _refuse_unheard_of(call)
     if handler is listing.list_v1 and call.query("list-type") == "2":
         return listing.list_v2
     return handler
+
+
+def _refuse_unheard_of(call: Call) -> None:
+    """Refuse a name without a value: a setting that this store does not know, and no listing."""
+    for name, value in call.target.pairs:
+        if not value and name not in _LISTING:
+            raise Fault("NotImplemented", details={"Header": name})
 
 
 def _pick(call: Call, table: dict[tuple[str, str], Handler], level: str) -> Handler:

@@ -122,6 +122,9 @@ POST /b?wormExtend&wormId=1           PASS
 POST /b?x-oss-batchGet                REFUSE
 POST /b?asyncFetch                    REFUSE
 GET /b?asyncFetch                     PASS
+PUT /b?accessmonitor                  PASS
+GET /b?quota                          PASS
+POST /b?metadataConfiguration         PASS
 PUT /b/k?symlink                      PASS
 GET /b/k?symlink                      PASS
 POST /b/k?uploads&sequential          CREATE_UPLOAD

@@ -8,12 +8,19 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 
+import oss2
 import pytest
 
+from sseproxy.dialect.base import Operation
+from sseproxy.dialect.oss_routes import OSS_ROUTES
+from sseproxy.dialect.routes import Level, RouteTable
+from sseproxy.dialect.s3_routes import S3_ROUTES
+from tests.support.oss_clients import oss2_bucket
 from tests.support.raw_http import SIGNERS, exchange, sign, signed
-from tests.support.servers import Server
+from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Server
 
 _BUCKET = "strict"
+_V4 = oss2.AuthV4(ACCESS_KEY, SECRET_KEY)
 _AT = f"/{_BUCKET}/bad"
 _MIB = 1024 * 1024
 
@@ -134,3 +141,37 @@ def test_a_condition_is_about_the_stored_bytes(server: Server) -> None:
     assert etag == f'"{hashlib.md5(b"body").hexdigest()}"'
     assert statuses == [200, 412, 304, 412, 409, 416]
     assert signed(server, "GET", target).body == b"body"
+
+
+@pytest.mark.parametrize("table", [S3_ROUTES, OSS_ROUTES], ids=["s3", "oss"])
+def test_a_setting_that_the_store_does_not_know_is_never_a_listing(server: Server, table: RouteTable) -> None:
+    """A listing of the store has stored sizes; the proxy passes on what it takes for the answer to a setting."""
+    dialect = "s3" if table is S3_ROUTES else "oss"
+    settings = {
+        (route.level, *route.needs)
+        for route in table.routes
+        if (route.method, route.operation) == ("GET", Operation.PASS) and route.level is not Level.OBJECT
+    }
+
+    listed = []
+    for level, name in sorted(settings, key=str):
+        path = f"/{_BUCKET}/" if level is Level.BUCKET else "/"
+        body = _asked_in_oss(server, path, name) if dialect == "oss" else _asked_in_s3(server, f"{path}?{name}")
+        if b"<ListBucketResult" in body or b"<ListAllMyBucketsResult" in body:
+            listed.append(f"{path}?{name}")
+
+    assert len(settings) > 20
+    assert listed == []
+
+
+def _asked_in_s3(server: Server, target: str) -> bytes:
+    return exchange(server, "GET", target, sign(server, "GET", target)).body
+
+
+def _asked_in_oss(server: Server, path: str, name: str) -> bytes:
+    bucket = path.strip("/")
+    asks = oss2_bucket(server, bucket) if bucket else oss2.Service(_V4, server.url, region=REGION)
+    try:
+        return bytes(asks._do("GET", bucket, "", params={name: ""}).read())
+    except oss2.exceptions.ServerError as refused:
+        return bytes(refused.body)
