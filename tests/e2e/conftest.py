@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.support.certificates import make_certificates
 from tests.support.command_line import Tool, make_tool
 from tests.support.moto_kms import MotoKms, running_moto
 from tests.support.openbao import OpenBao, running_openbao
+from tests.support.oss_clients import created_bucket
 from tests.support.places import OSS_PROXIES, S3_PROXIES, STORE
 from tests.support.servers import Launcher, Server
 from tests.support.sessions import launching, without_settings_of_this_machine
@@ -101,6 +103,20 @@ def dev_or_store(request: pytest.FixtureRequest) -> Server:
     """The same embedded store sealed and as it is: the reference for what clients of OSS see."""
     server: Server = request.getfixturevalue(request.param)
     return server
+
+
+@pytest.fixture
+def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
+    """An oss2 bucket of this test's own, in both; files for other clients have a `bucket` of their own."""
+    with created_bucket(dev_or_store, bucket_name) as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
+    """The same where it is sealed alone."""
+    with created_bucket(dev, bucket_name) as bucket:
+        yield bucket
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
 
-from tests.support.oss_clients import created_bucket, oss2_refusal, v2_client, v2_refusal
+from tests.support.oss_clients import oss2_refusal, v2_client, v2_refusal
 from tests.support.oss_requests import Answer, ask, document_of, texts
 from tests.support.servers import Server
 
@@ -20,12 +19,6 @@ _NO_KEY = (404, "NoSuchKey", "The specified key does not exist.")
 _NO_VERSION = "The specified version does not exist."
 _MARKER = "x-oss-delete-marker"
 _VERSION = "x-oss-version-id"
-
-
-@pytest.fixture
-def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev_or_store, bucket_name) as bucket:
-        yield bucket
 
 
 @pytest.fixture

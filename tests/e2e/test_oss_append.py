@@ -1,7 +1,6 @@
 """AppendObject through the SDKs: positions, digests, conflicts, and everything else that is done with such an object."""
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +8,7 @@ import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
 
-from tests.support.oss_clients import created_bucket, v2_client
+from tests.support.oss_clients import v2_client
 from tests.support.servers import Server
 
 _MIB = 1024 * 1024
@@ -18,18 +17,6 @@ _KEY_ID = f"{_SSE}-key-id"
 _TYPE = "x-oss-object-type"
 _NEXT = "x-oss-next-append-position"
 _CRC = "x-oss-hash-crc64ecma"
-
-
-@pytest.fixture
-def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev_or_store, bucket_name) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev, bucket_name) as bucket:
-        yield bucket
 
 
 def _crc(body: bytes) -> int:

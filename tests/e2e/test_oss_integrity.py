@@ -4,7 +4,7 @@ import base64
 import hashlib
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
 
-from tests.support.oss_clients import created_bucket, oss2_refusal, v2_client, v2_refusal
+from tests.support.oss_clients import oss2_refusal, v2_client, v2_refusal
 from tests.support.raw_http import Answer, signed
 from tests.support.servers import Server
 
@@ -22,12 +22,6 @@ _TYPE = "x-oss-object-type"
 _OTHER_MD5 = base64.b64encode(hashlib.md5(b"other").digest()).decode()
 _SMALL, _LARGE = random.Random(1).randbytes(1000), random.Random(2).randbytes(2 * _MIB + 3)
 _PARTS = (random.Random(3).randbytes(100 * 1024), b"the last part")
-
-
-@pytest.fixture
-def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev_or_store, bucket_name) as bucket:
-        yield bucket
 
 
 def _crc(body: bytes) -> str:

@@ -1,13 +1,12 @@
 """Promise: multipart uploads of OSS clients, row by row: what is taken, refused and told (OSS dossier §6.2)."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import oss2
 import pytest
 
-from tests.support.oss_clients import created_bucket, oss2_refusal
+from tests.support.oss_clients import oss2_refusal
 from tests.support.oss_requests import CRC_OF_X, ETAG_OF_X, ask, complete, document_of, send_part, texts
 from tests.support.servers import Server
 
@@ -38,18 +37,6 @@ _MALFORMED = (
     "The XML you provided was not well-formed or did not validate against our published schema.",
 )
 _TOO_SMALL = (400, "EntityTooSmall", "Your proposed upload smaller than the minimum allowed size.")
-
-
-@pytest.fixture
-def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev_or_store, bucket_name) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev, bucket_name) as bucket:
-        yield bucket
 
 
 # ---- Initiate ----

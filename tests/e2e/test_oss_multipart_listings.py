@@ -1,33 +1,18 @@
 """Promise: listings of OSS uploads and parts, and parts that are copied, row by row (OSS dossier §6.2)."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import oss2
 import pytest
 
-from tests.support.oss_clients import created_bucket
 from tests.support.oss_requests import CRC_OF_X, ETAG_OF_X, ask, complete, document_of, send_part, texts
-from tests.support.servers import Server
 
 # oss2 drops answers without closing them.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*socket:pytest.PytestUnraisableExceptionWarning")
 
 _KEY = "dir/a b&<é>+"
 _ENCODED = "dir/a%20b%26%3C%C3%A9%3E%2B"
-
-
-@pytest.fixture
-def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev_or_store, bucket_name) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev, bucket_name) as bucket:
-        yield bucket
 
 
 # ---- ListParts ----

@@ -1,13 +1,12 @@
 """OSS operations beyond put and get, through the SDKs: links, complete-all, annotations, ranges, conditions."""
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import oss2
 import pytest
 
-from tests.support.oss_clients import created_bucket, oss2_bucket, oss2_refusal
+from tests.support.oss_clients import oss2_bucket, oss2_refusal
 from tests.support.servers import Server
 
 _MIB = 1024 * 1024
@@ -15,12 +14,6 @@ _SSE = "x-oss-server-side-encryption"
 _TYPE = "x-oss-object-type"
 _CRC = "x-oss-hash-crc64ecma"
 _STANDARD = {"x-oss-range-behavior": "standard"}
-
-
-@pytest.fixture
-def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev_or_store, bucket_name) as bucket:
-        yield bucket
 
 
 # Links

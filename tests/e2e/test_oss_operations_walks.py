@@ -1,7 +1,6 @@
 """Walks through both OSS SDKs: files, transfer managers, listings, deletions; and what sealed objects cannot do."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +8,12 @@ import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
 
-from tests.support.oss_clients import created_bucket, oss2_refusal, v2_client
+from tests.support.oss_clients import oss2_refusal, v2_client
 from tests.support.servers import ACCESS_KEY, SECRET_KEY, Server
 
 _MIB = 1024 * 1024
 _CRC = "x-oss-hash-crc64ecma"
 _CONTROL = "a\tb\x01&<>+% ü"  # a name that XML can only tell url-encoded
-
-
-@pytest.fixture
-def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev_or_store, bucket_name) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev, bucket_name) as bucket:
-        yield bucket
 
 
 # oss2
