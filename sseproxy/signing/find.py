@@ -24,6 +24,13 @@ _NUMBER = re.compile(r"-?[0-9]+")
 _MOST_DIGITS = 18  # more is no time that comes, and slow to read as a number
 _PARTS = ("Credential", "SignedHeaders", "Signature")
 _OSS_INVALID = "Authorization header is invalid."
+_TWO_MECHANISMS: Mapping[str, str] = MappingProxyType(
+    {
+        "s3": "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
+        "parameter or the Authorization header should be specified",
+        "oss": "Only one auth mechanism allowed: the Authorization header or the signature parameters of the URL.",
+    }
+)
 _NO_DATE: Mapping[str, str] = MappingProxyType(
     {
         "x-amz-date": "AWS authentication requires a valid Date or x-amz-date header.",
@@ -58,10 +65,7 @@ def find_claim(request: SignedRequest) -> Claim | None:
         query.setdefault(name, value or "")
     in_query = _query_scheme(query)
     if authorization is not None and in_query is not None:
-        raise _refused_header(
-            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
-            "parameter or the Authorization header should be specified"
-        )
+        raise _refused_header(_TWO_MECHANISMS[in_query.dialect])
     if authorization is not None:
         return _from_header(request, authorization)
     return None if in_query is None else _from_query(request, in_query, query)
