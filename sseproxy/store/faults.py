@@ -190,6 +190,11 @@ OSS_CODES: Mapping[str, Code] = {
     "InvalidPartOrder": Code(400, "InvalidPartOrder", "The list of parts was not in ascending order."),
     "InvalidRange": Code(416, "InvalidRange", "The requested range cannot be satisfied"),
     "KeyTooLongError": Code(400, "InvalidObjectName", "The specified object is not valid."),
+    "MalformedXML": Code(
+        400,
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema.",
+    ),
     "MetadataTooLarge": Code(400, "InvalidArgument", "The user metadata is too large."),
     "NoDigest": Code(400, "MissingArgument", "Missing Some Required Arguments."),
     "NoSuchBucket": Code(404, "NoSuchBucket", "The specified bucket does not exist."),
