@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from sseproxy.dialect.xml_controls import as_meant, readable
 from sseproxy.errors import MalformedXml
 
 _DEEPEST = 32
@@ -13,11 +14,15 @@ _DEEPEST = 32
 
 def parse_xml(document: bytes) -> Element:
     """Return the root; tags are local names. Raises `MalformedXml`. How long it may be is the caller's to bound."""
+    legible = readable(document)
     try:
-        root: Element = fromstring(document, forbid_dtd=True)
+        root: Element = fromstring(legible, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as cause:
         raise MalformedXml from cause
     _localize(root, _DEEPEST)
+    if legible is not document:
+        for element in root.iter():
+            element.text = as_meant(element.text or "")
     return root
 
 

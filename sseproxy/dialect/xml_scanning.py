@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 from xml.parsers import expat
 
+from sseproxy.dialect.xml_controls import as_meant, readable
 from sseproxy.errors import MalformedXml
 
 
@@ -17,6 +18,7 @@ class Scanner:
         self._document = document
         self._depth = 0
         self._text = ""
+        self._has_stand_ins = False
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
         self._parser.StartDoctypeDeclHandler = _refuse
@@ -28,8 +30,10 @@ class Scanner:
         """Read the document. Raises `MalformedXml`."""
         if self._document[:2] in {b"\xff\xfe", b"\xfe\xff"}:
             raise MalformedXml("The document is not in UTF-8.")  # places in it would not be those of ASCII text
+        legible = readable(self._document)
+        self._has_stand_ins = legible is not self._document
         try:
-            self._parser.Parse(self._document, True)  # noqa: FBT003  # expat takes it by position
+            self._parser.Parse(legible, True)  # noqa: FBT003  # expat takes it by position
         except (expat.ExpatError, ValueError, LookupError) as cause:
             raise MalformedXml from cause
 
@@ -67,7 +71,7 @@ class Scanner:
         self._text += data
 
     def _end(self, tag: str) -> None:
-        self.closed(tag, self._depth, self._text)
+        self.closed(tag, self._depth, as_meant(self._text) if self._has_stand_ins else self._text)
         self._depth -= 1
         self._text = ""
 

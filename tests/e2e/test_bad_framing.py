@@ -1,12 +1,13 @@
 """Promise: what others might read differently, or could not end, is refused; and nothing of it is stored."""
 
+import re
 import socket
 from collections.abc import Mapping
 
 import pytest
 
 from tests.e2e.test_bad_input import check_headers, nothing_stored
-from tests.support.raw_http import connect, exchange, head_bytes, read_answer, send_raw, sign, sign_oss, signed
+from tests.support.raw_http import Answer, connect, exchange, head_bytes, read_answer, send_raw, sign, sign_oss, signed
 from tests.support.servers import Server, s3_client
 
 _BUCKET = "bad-framing"
@@ -194,6 +195,36 @@ def test_keys_are_taken_as_they_are_written(server: Server, key: str) -> None:
     got = signed(server, "GET", target)
 
     assert (put.status, got.status, got.body) == (200, 200, key.encode())
+
+
+@pytest.mark.parametrize("dialect", ["s3", "oss"])
+def test_a_key_that_xml_cannot_tell_goes_through_every_operation(server: Server, dialect: str) -> None:
+    bucket = f"{_BUCKET}-{dialect}"
+    target, source = f"/{bucket}/a%01b%1F.txt", {"s3": "x-amz-copy-source", "oss": "x-oss-copy-source"}[dialect]
+    signed(server, "PUT", f"/{bucket}", dialect=dialect)
+
+    def ask(method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
+        answer = signed(server, method, target, headers, body, dialect=dialect)
+        assert answer.status in {200, 204}, answer.error
+        return answer
+
+    ask("PUT", target, {}, b"whole")
+    ask("PUT", f"{target}c", {source: target})
+    upload = ask("POST", f"{target}?uploads")
+    part = f"{target}?partNumber=1&uploadId={upload.text('UploadId')}"
+    etag = ask("PUT", part, {}, b"parts").headers["etag"]
+    parts = ask("GET", f"{target}?uploadId={upload.text('UploadId')}")
+    document = (
+        f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+    )
+    done = ask("POST", f"{target}?uploadId={upload.text('UploadId')}", {}, document.encode())
+    listed = ask("GET", f"/{bucket}/")
+
+    assert {answer.text("Key") for answer in (upload, parts, done)} == {"a&#1;b&#31;.txt"}
+    assert parts.text("Size") == "5"
+    assert re.findall(rb"<Key>([^<]*)</Key>", listed.body) == [b"a&#x1;b&#x1f;.txt", b"a&#x1;b&#x1f;.txtc"]
+    assert re.findall(rb"<Size>([^<]*)</Size>", listed.body) == [b"5", b"5"]
+    assert (ask("GET", target).body, ask("GET", f"{target}c").body) == (b"parts", b"whole")
 
 
 def test_a_connection_header_cannot_strip_what_protects_an_object(server: Server) -> None:

@@ -148,8 +148,9 @@ def test_a_setting_that_the_store_does_not_know_is_never_a_listing(server: Serve
     """A listing of the store has stored sizes; the proxy passes on what it takes for the answer to a setting."""
     dialect = "s3" if table is S3_ROUTES else "oss"
     settings = {
-        (route.level, *route.needs)
+        (route.level, name)
         for route in table.routes
+        for name in route.needs
         if (route.method, route.operation) == ("GET", Operation.PASS) and route.level is not Level.OBJECT
     }
 
