@@ -52,6 +52,11 @@ class AuditedKeyring(Keyring):
             tell(wrapped)
             return await super().open_closing(wrapped, ref)
 
+    async def check_client_key(self, key_id: str, ref: ObjectRef) -> None:
+        """As of `Keyring`."""
+        with self._told("decrypt", ref, key_id):
+            await super().check_client_key(key_id, ref)
+
     @contextmanager
     def _told(self, use: str, ref: ObjectRef, key_id: str) -> Iterator[Callable[[WrappedKey], None]]:
         """Write the use down when the context is left. What is yielded takes the wrap, once it is known."""

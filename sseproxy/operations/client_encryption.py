@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA1
 from multidict import CIMultiDict
 
+from sseproxy.errors import KeyAccessRefused
 from sseproxy.exchange import Response, body_of
+from sseproxy.model import ObjectRef
 from sseproxy.operations.bodies import collect
 from sseproxy.operations.client_content_key import (
     ContentKey,
@@ -41,14 +43,17 @@ _PADDINGS: Mapping[tuple[bool, str], AsymmetricPadding] = MappingProxyType(  # b
 )
 
 
-async def in_the_clear(services: Services, answer: Response) -> Response:
-    """Return an answer to GetObject or HeadObject decrypted, or as it is where no configured key is the object's."""
+async def in_the_clear(services: Services, ref: ObjectRef, answer: Response) -> Response:
+    """Return an answer to GetObject or HeadObject decrypted, or as it is.
+
+    As it is where no configured key is the object's, and where the client has no grant for its CMK.
+    """
     if not (services.client_keys or services.client_kms) or answer.status not in {200, 206}:
         return answer
     written = written_key(answer.headers, services.dialect.meta_prefix)
     if written is None:
         return answer
-    opened = await _opened(services, written)
+    opened = await _opened(services, ref, written)
     if opened is None:
         services.observer.count("client_encrypted_reads_total", result="no_key")
         return answer
@@ -62,14 +67,25 @@ async def in_the_clear(services: Services, answer: Response) -> Response:
     return answer
 
 
-async def _opened(services: Services, written: WrittenKey) -> ContentKey | None:
+async def _opened(services: Services, ref: ObjectRef, written: WrittenKey) -> ContentKey | None:
     """Return the content key, None where the object was encrypted in another way or for another key."""
     if (written.old, written.wrap) in KMS_WRAPS:
-        return None if services.client_kms is None else await services.client_kms.open(written)
+        return await _open_by_kms(services, ref, written)
     padding = _PADDINGS.get((written.old, written.wrap))
     if padding is None:
         return None
     return await in_thread(services.digest_pool, _open_by_rsa, services.client_keys, written, padding)
+
+
+async def _open_by_kms(services: Services, ref: ObjectRef, written: WrittenKey) -> ContentKey | None:
+    opened = None if services.client_kms is None else await services.client_kms.open(written)
+    if opened is None:
+        return None
+    try:
+        await services.keyring.check_client_key(opened.key_id, ref)
+    except KeyAccessRefused:
+        return None
+    return opened.content
 
 
 def _open_by_rsa(keys: Sequence[RSAPrivateKey], written: WrittenKey, padding: AsymmetricPadding) -> ContentKey | None:

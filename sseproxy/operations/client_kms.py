@@ -25,6 +25,22 @@ _Form = Callable[[str], str | None]  # from a metadata value to the text that KM
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedKey:
+    """A content key, and the CMK that it was wrapped under."""
+
+    content: ContentKey
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Decrypted:
+    """What KMS gave back, and the CMK."""
+
+    key_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClientKeyPlace:
     """A key service, and the ids of the CMKs there under which clients' keys may be opened."""
 
@@ -48,12 +64,10 @@ class ClientKms:
         self._contexts = contexts
         self._clock = clock
         self._observer = observer
-        self._kept: KeptValues[bytes, ContentKey] = KeptValues(
-            cache.unwrapped_keys, cache.unwrapped_key_lifetime, clock
-        )
-        self._opening: SingleFlight[bytes, ContentKey | None] = SingleFlight()
+        self._kept: KeptValues[bytes, OpenedKey] = KeptValues(cache.unwrapped_keys, cache.unwrapped_key_lifetime, clock)
+        self._opening: SingleFlight[bytes, OpenedKey | None] = SingleFlight()
 
-    async def open(self, written: WrittenKey) -> ContentKey | None:
+    async def open(self, written: WrittenKey) -> OpenedKey | None:
         """Return what a key and its counter were, None where they are under none of the CMKs.
 
         Raises `KeyServiceUnavailable`, and `KeyStateRefused` for a CMK that cannot be used now.
@@ -64,7 +78,7 @@ class ClientKms:
         if kept is not None:
             return kept
 
-        async def ask() -> ContentKey | None:
+        async def ask() -> OpenedKey | None:
             since = self._clock.now()
             opened = self._kept.get(name) or await self._opened(written)
             if opened is not None:
@@ -73,34 +87,36 @@ class ClientKms:
 
         return await self._opening.run(name, ask)
 
-    async def _opened(self, written: WrittenKey) -> ContentKey | None:
+    async def _opened(self, written: WrittenKey) -> OpenedKey | None:
         for place in self._places:
             for form in _forms(written):
                 for context in self._contexts:
                     key = await _decrypted(place, form(written.key), context)
                     if key is not None:
                         start = await _decrypted(place, form(written.start), context)
-                        return None if start is None else _content_key(written, key, start)
+                        return None if start is None else _opened_key(written, key, start)
         return None
 
 
-def _content_key(written: WrittenKey, key: str, start: str) -> ContentKey | None:
+def _opened_key(written: WrittenKey, key: _Decrypted, start: _Decrypted) -> OpenedKey | None:
     """Understand what KMS gave back: base64, but for the counter of the old form, which it had been given as it was."""
     try:
-        raw = b64decode(key, validate=True)
-        return written.content_key(raw, name_bytes(start) if written.old else b64decode(start, validate=True))
+        raw = b64decode(key.text, validate=True)
+        counter = name_bytes(start.text) if written.old else b64decode(start.text, validate=True)
     except (Base64Error, ValueError):
         return None
+    content = written.content_key(raw, counter)
+    return None if content is None else OpenedKey(content, key.key_id)
 
 
-async def _decrypted(place: ClientKeyPlace, blob: str | None, context: WrapContext) -> str | None:
+async def _decrypted(place: ClientKeyPlace, blob: str | None, context: WrapContext) -> _Decrypted | None:
     if blob is None:
         return None
     try:
         key_id, text = await place.service.decrypt(blob, context)
     except (WrappedKeyRejected, KeyAccessRefused, KeyNotFound):
         return None
-    return text if key_id in place.key_ids else None
+    return _Decrypted(key_id, text) if key_id in place.key_ids else None
 
 
 def _forms(written: WrittenKey) -> Iterator[_Form]:

@@ -28,7 +28,8 @@ async def get_object(services: Services, request: Request) -> Response:
     """Serve GetObject. The first frame has been verified when this returns."""
     requested_part(request)  # refuses nonsense before anything is asked
     attempt = _get_some if asks_for_some(request) else _get_whole
-    return await in_the_clear(services, await settled(services, lambda: attempt(services, request)))
+    answer = await settled(services, lambda: attempt(services, request))
+    return await in_the_clear(services, address_of(request).ref, answer)
 
 
 async def _get_whole(services: Services, request: Request) -> Response:

@@ -23,7 +23,8 @@ _META = ("Content-Length", "ETag", "Last-Modified")
 async def head_object(services: Services, request: Request) -> Response:
     """Serve HeadObject. An archived object is shown with its true size and an opaque ETag."""
     requested_part(request)
-    return await in_the_clear(services, await settled(services, lambda: _head(services, request)))
+    answer = await settled(services, lambda: _head(services, request))
+    return await in_the_clear(services, address_of(request).ref, answer)
 
 
 async def get_object_meta(services: Services, request: Request) -> Response:

@@ -205,6 +205,10 @@ class Keyring:
         except ValueError as cause:
             raise WrappedKeyRejected from cause
 
+    async def check_client_key(self, key_id: str, _ref: ObjectRef) -> None:
+        """Raise `KeyAccessRefused` where a client must not read what clients encrypted under this CMK themselves."""
+        await self._check_granted(key_id, KeyUse.DECRYPT)
+
     async def _under_kek(self, key: DataKey, bare: Envelope, key_id: str, ref: ObjectRef) -> Envelope:
         """Return the envelope of a data key that the KEK in use wraps."""
         described = await self._described(key_id)

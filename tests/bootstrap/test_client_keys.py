@@ -9,6 +9,7 @@ from sseproxy.kms.resilience import Endurance, ResilientClientKeyKms, ResilientK
 from sseproxy.kms.routing import RoutedKms, Way
 from sseproxy.model import WrapContext
 from sseproxy.operations.client_content_key import ContentKey, WrittenKey
+from sseproxy.operations.client_kms import OpenedKey
 from sseproxy.ports import Kms
 from sseproxy.settings import EncryptionSettings, Settings
 from tests.kms.doubles import RecordingObserver, ScriptedKms
@@ -16,6 +17,7 @@ from tests.support.fake_clock import FakeClock
 
 CLOCK, OBSERVER = FakeClock(), RecordingObserver()
 KEY, COUNTER = "A" * 43 + "=", "A" * 22 + "=="  # zeros, in base64
+OPENED = OpenedKey(ContentKey(bytes(32), bytes(16)), "cmk")
 WRITTEN = WrittenKey("KMS/ALICLOUD", "Sw==", "Uw==")
 
 
@@ -44,7 +46,7 @@ def routed(alibaba: Alibaba) -> RoutedKms:
     return RoutedKms({"cloud": cloud, "vault": other}, [Way("cmk*", "cloud")], default="vault", service_key=None)
 
 
-async def opened(kms: Kms, *key_ids: str, passphrases: tuple[str, ...] = ()) -> ContentKey | None:
+async def opened(kms: Kms, *key_ids: str, passphrases: tuple[str, ...] = ()) -> OpenedKey | None:
     client_kms = build_client_kms(settings(*key_ids, passphrases=passphrases), kms, CLOCK, OBSERVER)
     assert client_kms is not None
     return await client_kms.open(WRITTEN)
@@ -57,7 +59,7 @@ def test_without_keys_there_is_nothing() -> None:
 async def test_several_keys_at_one_service_are_one_question() -> None:
     alibaba = Alibaba()
 
-    assert await opened(routed(alibaba), "cmk-2", "cmk", "cmk-3") == ContentKey(bytes(32), bytes(16))
+    assert await opened(routed(alibaba), "cmk-2", "cmk", "cmk-3") == OPENED
     assert alibaba.pairs == [(), ()]
 
 
@@ -66,7 +68,7 @@ async def test_the_only_key_service_needs_no_route() -> None:
 
     alone = ResilientClientKeyKms("cloud", alibaba, Endurance(), clock=CLOCK, observer=OBSERVER)
 
-    assert await opened(alone, "cmk") == ContentKey(bytes(32), bytes(16))
+    assert await opened(alone, "cmk") == OPENED
     assert OBSERVER.counts["key_service_attempts_total", "cloud", "decrypt", "ok"] >= 2
 
 

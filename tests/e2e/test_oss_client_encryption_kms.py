@@ -6,6 +6,7 @@ import random
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -129,15 +130,17 @@ def knowing(
     file = tmp_path_factory.mktemp("old") / "key.pem"
     file.touch(mode=0o600)
     file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return launcher.proxy(store_behind, dialect="oss", extra=_settings(service[1], f'client_key_files = ["{file}"]\n'))
+
+
+def _settings(endpoint: str, more: str = "") -> str:
     routes = "".join(f'[[remote_kms.routes]]\nkeys = "{one}"\nprovider = "cloud"\n' for one in (_OTHER, _KEY_ID))
-    extra = (
-        f'[encryption]\nclient_kms_keys = ["{_OTHER}", "{_KEY_ID}"]\nclient_key_files = ["{file}"]\n'
-        f"client_kms_passphrases = ['{_PHRASE}']\n"
+    return (
         f'[remote_kms]\ndefault = "embedded"\n{routes}'
-        f'[remote_kms.alibaba.cloud]\nregion = "cn-hangzhou"\nendpoint = "{service[1]}"\n'
+        f'[remote_kms.alibaba.cloud]\nregion = "cn-hangzhou"\nendpoint = "{endpoint}"\n'
         f'access_key = "{KMS_ACCESS_KEY}"\nsecret_key = "{KMS_SECRET_KEY}"\ntimeout = 20\n'
+        f'[encryption]\nclient_kms_keys = ["{_OTHER}", "{_KEY_ID}"]\nclient_kms_passphrases = ["{_PHRASE}"]\n{more}'
     )
-    return launcher.proxy(store_behind, dialect="oss", extra=extra)
 
 
 def _crypto_bucket(server: Server, provider: Any) -> Any:
@@ -234,6 +237,32 @@ def test_under_another_cmk_they_pass_through_untouched(
     assert got.read() == behind.read() != _BODY
     name = "x-oss-meta-client-side-encryption-key"
     assert got.headers[name] == behind.headers[name]
+
+
+def test_a_client_without_a_grant_gets_them_untouched_and_each_use_is_in_the_audit(
+    launcher: Launcher,
+    store_behind: Server,
+    knowing: Server,
+    service: tuple[FakeAlibabaKms, str],
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "audit.log"
+    more = (
+        f'[audit]\npath = "{log}"\n[[clients.grants]]\nprincipal = "{ACCESS_KEY}"\nkeys = "{_KEY_ID}"\n'
+        'uses = ["decrypt"]\n[clients]\nrequire_grants = true\n'
+    )
+    granting = launcher.proxy(store_behind, knowing.data, dialect="oss", extra=_settings(service[1]) + more)
+    for key, key_id in (("granted", _KEY_ID), ("not-granted", _OTHER)):
+        _by_oss2(store_behind, service[0], key_id, key)
+
+    shown = [oss2_bucket(granting, _BUCKET).get_object(key).read() for key in ("granted", "not-granted")]
+
+    assert shown == [_BODY, oss2_bucket(store_behind, _BUCKET).get_object("not-granted").read()]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(line["use"], line["key"], line["cmk"], line["result"]) for line in lines] == [
+        ("decrypt", "granted", _KEY_ID, "ok"),
+        ("decrypt", "not-granted", _OTHER, "KeyAccessRefused"),
+    ]
 
 
 def test_a_disabled_cmk_is_told_and_no_ciphertext_given_out(

@@ -10,7 +10,7 @@ import pytest
 from sseproxy.errors import KeyAccessRefused, KeyDisabled, KeyNotFound, KeyServiceUnavailable, WrappedKeyRejected
 from sseproxy.model import WrapContext
 from sseproxy.operations.client_content_key import ContentKey, WrittenKey
-from sseproxy.operations.client_kms import ClientKeyPlace, ClientKms
+from sseproxy.operations.client_kms import ClientKeyPlace, ClientKms, OpenedKey
 from sseproxy.settings import CacheSettings
 from tests.operations.fakes import FakeObserver
 from tests.support.fake_clock import FakeClock
@@ -19,7 +19,7 @@ NONE = WrapContext(aad=b"", pairs=())
 PHRASE = WrapContext(aad=b"", pairs=(("x-passphrase", "p"),))
 KEY = bytes(range(32))
 COUNTER = b"12345678\x00\x00\x00\x00abcd"
-OPENED = ContentKey(KEY, COUNTER)
+OPENED = OpenedKey(ContentKey(KEY, COUNTER), "mine")
 PLAIN = {"S0VZ": b64encode(KEY).decode(), "U1RBUlQ=": b64encode(COUNTER).decode()}  # by what KMS gave for it
 AS_IT_IS = WrittenKey("KMS/ALICLOUD", "S0VZ", "U1RBUlQ=")
 ONCE_MORE = WrittenKey("KMS/ALICLOUD", b64encode(b"S0VZ").decode(), b64encode(b"U1RBUlQ=").decode())
@@ -90,7 +90,9 @@ async def test_another_counter_or_form_beside_the_same_key_is_another_question()
     kms = make(service)
     await kms.open(AS_IT_IS)
 
-    assert await kms.open(WrittenKey("KMS/ALICLOUD", "S0VZ", "T1RIRVI=")) == ContentKey(KEY, b"\x01" * 8 + bytes(8))
+    assert await kms.open(WrittenKey("KMS/ALICLOUD", "S0VZ", "T1RIRVI=")) == OpenedKey(
+        ContentKey(KEY, b"\x01" * 8 + bytes(8)), "mine"
+    )
     assert await kms.open(OLD) is None
     assert len(service.asked) == 6
 
@@ -120,7 +122,7 @@ async def test_the_old_form_has_its_counter_in_decimal_digits_as_kms_had_been_gi
     for digits in ("1", "10", "1099511627776"):
         service = Service({"S0VZ": PLAIN["S0VZ"], "U1RBUlQ=": digits})
 
-        assert await make(service).open(OLD) == ContentKey(KEY, int(digits).to_bytes(16, "big"))
+        assert await make(service).open(OLD) == OpenedKey(ContentKey(KEY, int(digits).to_bytes(16, "big")), "mine")
         assert service.asked == ["S0VZ", "U1RBUlQ="]
 
 
@@ -154,7 +156,7 @@ async def test_a_key_wrapped_with_a_passphrase_is_opened_with_it() -> None:
 async def test_a_key_is_looked_for_at_every_service() -> None:
     first, second = Service({}), Service(key_id="too")
 
-    assert await make(first, second).open(AS_IT_IS) == OPENED
+    assert await make(first, second).open(AS_IT_IS) == OpenedKey(OPENED.content, "too")
     assert (len(first.asked), len(second.asked)) == (1, 2)
 
 
