@@ -135,3 +135,24 @@ async def test_an_error_document_under_203_is_no_success(oss: World) -> None:
         await _says(oss, "PUT", 203, _error("CallbackFailed", "Error status : 502.")).put("k", b"x")
 
     assert (refused.value.status, refused.value.code) == (203, "CallbackFailed")
+
+
+@pytest.mark.parametrize(("method", "query"), [("PUT", ""), ("POST", "?append&position=0"), ("POST", "?uploads")])
+async def test_headers_to_be_kept_without_a_prefix_go_up_as_they_are(oss: World, method: str, query: str) -> None:
+    said = f"X-Mine:{b64encode(b'own').decode()}"
+
+    await oss.do(method, f"/bucket/k{query}", b"x" if "uploads" not in query else b"", {"own_persistent_headers": said})
+
+    sent = [sent for sent in oss.journal.sent if (sent.method, sent.bucket) == (method, "bucket")]
+    assert [one.headers["x-oss-persistent-headers"] for one in sent] == [said]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_headers_that_were_kept_without_a_prefix_come_down(oss: World, method: str) -> None:
+    await oss.put("k", b"x")
+    async with oss.services.upstream.send(UpstreamRequest(method=method, bucket="bucket", raw_key="k")) as answer:
+        body, headers = await answer.read() if method == "GET" else b"", dict(answer.headers)
+
+    shown = await _says(oss, method, 200, body, {**headers, "X-Mine": "own"}).do(method, "/bucket/k")
+
+    assert (shown["X-Mine"], shown["Content-MD5"]) == ("own", "ndTkYSaMgDT1yFZOFVxnpg==")
