@@ -15,7 +15,8 @@ from multidict import CIMultiDictProxy
 from sseproxy.dialect.base import Dialect
 from sseproxy.errors import UpstreamError
 from sseproxy.exchange import Request, Response
-from sseproxy.operations.backend import address_of, expect, object_request
+from sseproxy.model import ObjectRef
+from sseproxy.operations.backend import Address, address_of, expect, object_request
 from sseproxy.operations.context import Services
 from sseproxy.policy.forwarding import to_client
 from sseproxy.signing.canonical import encode_key
@@ -34,23 +35,28 @@ async def target_of(services: Services, request: Request, headers: Mapping[str, 
     dialect = services.dialect
     if not is_link(dialect, headers):
         return None
-    address = address_of(request)
-    asked = object_request(services, "GET", address)
-    query = "&".join(filter(None, ["symlink", address.version_query]))
-    async with services.upstream.send(replace(asked, raw_query=query)) as response:
-        await expect(services, response, 200)
-        target = response.headers.get(dialect.header("symlink-target"))
-    if target is None:
-        raise UpstreamError("The storage does not tell what the link names.")
-    key = unquote(target, errors="surrogateescape")
+    target = await named_by(services, address_of(request))
     query_of_target = request.query.copy()
     query_of_target.popall("versionId", None)
     return replace(
         request,
-        key=key,
-        raw_key=encode_key(key),
+        key=target.ref.key,
+        raw_key=target.raw_key,
         query=CIMultiDictProxy(query_of_target),
     )
+
+
+async def named_by(services: Services, link: Address) -> Address:
+    """Return the object that a link names. Raises `UpstreamError` where the storage does not tell it."""
+    asked = object_request(services, "GET", link)
+    query = "&".join(filter(None, ["symlink", link.version_query]))
+    async with services.upstream.send(replace(asked, raw_query=query)) as response:
+        await expect(services, response, 200)
+        target = response.headers.get(services.dialect.header("symlink-target"))
+    if target is None:
+        raise UpstreamError("The storage does not tell what the link names.")
+    key = unquote(target, errors="surrogateescape")
+    return Address(ObjectRef(link.ref.bucket, key), encode_key(key))
 
 
 def as_link(dialect: Dialect, answer: Response, link: Mapping[str, str]) -> Response:

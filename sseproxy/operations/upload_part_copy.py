@@ -23,6 +23,7 @@ from sseproxy.operations.copy_source import (
 )
 from sseproxy.operations.customer_keys import customer_key_of, source_key_of
 from sseproxy.operations.part_numbers import part_number
+from sseproxy.operations.symlinks import is_link, named_by
 from sseproxy.operations.upload_keys import open_upload
 from sseproxy.operations.upload_part import PlainPart, algorithms_of, find_upload, store_part
 from sseproxy.policy.client_encryption import check_part_copy, said_in
@@ -46,7 +47,10 @@ async def _copy(services: Services, request: Request) -> Response:
     number = part_number(request)
     upload = await find_upload(services, request)
     key = await open_upload(services, request, upload)
-    found = await source_head(services, copy_source_of(services.dialect, request))
+    source = copy_source_of(services.dialect, request)
+    found = await source_head(services, source)
+    if is_link(services.dialect, found.headers):
+        found = await source_head(services, await named_by(services, source))
     subject = await open_found(services, found, source_key_of(services, request), is_archive_shown=True)
     judge_source(services, request, subject)
     said = (said_in(headers, services.dialect) for headers in (request.headers, subject.found.headers))

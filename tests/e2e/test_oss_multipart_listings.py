@@ -178,3 +178,23 @@ def test_a_copied_part_obeys_the_conditions_on_its_source(bucket: Any, condition
 
     assert copy() == status
     assert len(bucket.list_parts("k", upload).parts) == (status == 200)
+
+
+def test_a_part_is_copied_through_a_link(sealed: Any) -> None:
+    body = bytes(range(256)) * 1000
+    sealed.put_object("dir/täget +", body)
+    sealed.put_symlink("dir/täget +", "link")
+    sealed.put_symlink("none", "dangling")
+    upload = sealed.init_multipart_upload("k").upload_id
+
+    def copy(link: str, number: int, asked: str) -> str:
+        source = {"x-oss-copy-source": f"/{sealed.bucket_name}/{link}", "x-oss-copy-source-range": asked}
+        told = document_of(ask(sealed, "PUT", "k", {"partNumber": str(number), "uploadId": upload}, headers=source))
+        return told.findtext("ETag", "")
+
+    parts = (1, copy("link", 1, "bytes=0-199999")), (2, copy("link", 2, "bytes=200000-255999"))
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        copy("dangling", 3, "bytes=0-1")
+    assert (refused.value.status, refused.value.code) == (404, "SymlinkTargetNotExist")
+    complete(sealed, upload, *parts)
+    assert sealed.get_object("k").read() == body
