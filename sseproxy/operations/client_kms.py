@@ -1,7 +1,8 @@
 """Content keys that the OSS SDKs had wrapped by Alibaba Cloud KMS before they sent an object (OSS dossier §8.5, §8.7).
 
 Key and counter are wrapped apart, so the first read of an object asks KMS twice. What was opened is kept as long as
-objects' own data keys are, so the next ones, and those at the same time, ask for nothing.
+objects' own data keys are, so the next ones, and those at the same time, ask for nothing. That a key is somebody else's
+is kept as well: a KMS takes only so many questions, and sealing needs it.
 """
 
 from base64 import b64decode
@@ -30,6 +31,13 @@ class OpenedKey:
 
     content: ContentKey
     key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What became of a question; `opened` None: none of the CMKs opens it."""
+
+    opened: OpenedKey | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,8 +72,8 @@ class ClientKms:
         self._contexts = contexts
         self._clock = clock
         self._observer = observer
-        self._kept: KeptValues[bytes, OpenedKey] = KeptValues(cache.unwrapped_keys, cache.unwrapped_key_lifetime, clock)
-        self._opening: SingleFlight[bytes, OpenedKey | None] = SingleFlight()
+        self._kept: KeptValues[bytes, _Answer] = KeptValues(cache.unwrapped_keys, cache.unwrapped_key_lifetime, clock)
+        self._opening: SingleFlight[bytes, _Answer] = SingleFlight()
 
     async def open(self, written: WrittenKey) -> OpenedKey | None:
         """Return what a key and its counter were, None where they are under none of the CMKs.
@@ -76,16 +84,18 @@ class ClientKms:
         kept = self._kept.get(name)
         self._observer.count("unwrap_cache_total", result="miss" if kept is None else "hit")
         if kept is not None:
-            return kept
+            return kept.opened
 
-        async def ask() -> OpenedKey | None:
+        async def ask() -> _Answer:
+            done = self._kept.get(name)
+            if done is not None:  # by one of those who waited for somebody that was cancelled
+                return done
             since = self._clock.now()
-            opened = self._kept.get(name) or await self._opened(written)
-            if opened is not None:
-                self._kept.put(name, opened, since=since)
-            return opened
+            answer = _Answer(await self._opened(written))
+            self._kept.put(name, answer, since=since)
+            return answer
 
-        return await self._opening.run(name, ask)
+        return (await self._opening.run(name, ask)).opened
 
     async def _opened(self, written: WrittenKey) -> OpenedKey | None:
         for place in self._places:

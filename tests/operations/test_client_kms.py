@@ -85,6 +85,20 @@ async def test_what_was_opened_serves_further_reads_for_its_lifetime_alone() -> 
     assert len(service.asked) == 4
 
 
+async def test_that_a_key_is_somebody_elses_is_known_for_as_long() -> None:
+    service, clock = Service({}), FakeClock()
+    kms = make(service, clock=clock, unwrapped_key_lifetime=60)
+
+    for _ in range(3):
+        assert await kms.open(AS_IT_IS) is None
+    assert len(service.asked) == 1
+    service.texts = PLAIN  # the CMK's policy was changed
+    clock.advance(59)
+    assert await kms.open(AS_IT_IS) is None
+    clock.advance(1)
+    assert await kms.open(AS_IT_IS) == OPENED
+
+
 async def test_another_counter_or_form_beside_the_same_key_is_another_question() -> None:
     service = Service(PLAIN | {"T1RIRVI=": b64encode(b"\x01" * 8 + bytes(8)).decode()})
     kms = make(service)
