@@ -14,6 +14,8 @@ from typing import Generic, Protocol, TypeVar
 from sseproxy.store.faults import Fault
 from sseproxy.store.service import Call
 
+_MOST_DIGITS = 20  # of a number that is read at all; `int` refuses thousands
+
 
 class Keyed(Protocol):
     """Anything that has a key."""
@@ -104,7 +106,7 @@ def whole_number(call: Call, name: str, default: int) -> int:
     text = call.query(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and int(text) <= 2**31 - 1):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) <= 2**31 - 1):
         text_ = f"Argument {name} must be an integer between 0 and 2147483647"
         raise Fault("InvalidArgument", text_, details={"ArgumentName": name, "ArgumentValue": text})
     return int(text)
