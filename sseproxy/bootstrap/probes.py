@@ -14,6 +14,7 @@ from sseproxy.bootstrap.adapters import (
     unreachable,
 )
 from sseproxy.bootstrap.certificates import tls_context
+from sseproxy.bootstrap.client_keys import build_client_kms, load_client_keys
 from sseproxy.bootstrap.key_services import open_key_service, open_key_services
 from sseproxy.bootstrap.telemetry import build_telemetry
 from sseproxy.dialect import DIALECTS
@@ -39,7 +40,7 @@ def probe_services(settings: Settings) -> Probed:
     """Ask store and KMS whether they work; nothing stays at the store.
 
     Where the state bucket is there, a small object in it is written, copied and removed. Raises `StartFailed` where the
-    certificate cannot be used, `ConfigurationError`.
+    certificate cannot be used, `ConfigurationError`, also for clients' keys.
     """
     tls_context(settings.listen)
     return uvloop.run(_probe(settings))
@@ -50,6 +51,8 @@ async def _probe(settings: Settings) -> Probed:
     telemetry = build_telemetry(settings.logging)
     async with AsyncExitStack() as stack:
         kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer))
+        load_client_keys(settings.encryption.client_key_files)
+        build_client_kms(settings, kms, clock, telemetry.observer)
         upstreams = await open_upstreams(stack, settings, {settings.upstream.dialect}, clock, telemetry.observer)
         status, storage = await _storage_problem(upstreams[settings.upstream.dialect], settings)
         keys = await _key_problem(kms)

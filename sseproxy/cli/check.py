@@ -59,4 +59,6 @@ def _show(table: Mapping[str, Any], prefix: str) -> Iterator[str]:
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list) and _MASK in value:
+        return f"[{', '.join(REDACTED for _ in value)}]"
     return f'"{value}"' if isinstance(value, str) else str(value)

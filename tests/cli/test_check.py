@@ -14,7 +14,7 @@ SETTINGS = Settings.model_validate(
             "credentials": [{"access_key": "app", "secret_key": "app-secret"}],
             "grants": [{"principal": "app", "keys": "*", "uses": ["decrypt"]}],
         },
-        "encryption": {"buckets": {"photos": {"etag": "opaque"}}},
+        "encryption": {"buckets": {"photos": {"etag": "opaque"}}, "client_kms_passphrases": ["pass-1", "pass-2"]},
         "kms": {"database": "k", "root_key_file": "r"},
         "remote_kms": {
             "default": "embedded",
@@ -50,10 +50,20 @@ def test_every_setting_is_shown_and_no_secret() -> None:
     assert not any(
         secret in line
         for line in lines
-        for secret in ("upstream-secret", "app-secret", "tok-en", "vault-tok", "aws-secret", "ali-secret", "hsm-pin")
+        for secret in (
+            "upstream-secret",
+            "app-secret",
+            "tok-en",
+            "vault-tok",
+            "aws-secret",
+            "ali-secret",
+            "hsm-pin",
+            "pass-1",
+        )
     )
     assert "upstream.secret_key = [redacted]" in lines
     assert "clients.credentials[0].secret_key = [redacted]" in lines
+    assert "encryption.client_kms_passphrases = [[redacted], [redacted]]" in lines
 
 
 def test_values_are_shown_as_a_configuration_would_state_them() -> None:

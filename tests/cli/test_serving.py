@@ -295,6 +295,22 @@ def test_serve_and_check_say_what_keeps_the_proxy_from_starting(
         assert "Traceback" not in done.stderr
 
 
+def test_keys_of_clients_that_cannot_be_used_are_told(working: Server, tmp_path: Path) -> None:
+    file = tmp_path / "client.pem"
+    file.touch(mode=0o600)
+    file.write_text("no key")
+    for setting, said in (
+        (f'client_key_files = ["{file}"]', f"encryption.client_key_files: {file} is no private key in PEM without"),
+        ('client_kms_passphrases = ["p"]', "encryption.client_kms_passphrases need encryption.client_kms_keys."),
+    ):
+        config = _edited(_config(working), tmp_path, (r"\[kms\]", f"[encryption]\n{setting}\n[kms]"))
+
+        for command in ("serve", "check"):
+            done = _sseproxy(command, "--config", config)
+
+            assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
 def test_a_root_key_that_does_not_fit_is_told(working: Server, tmp_path: Path) -> None:
     other = _other_root_key(tmp_path)
     config = _edited(_config(working), tmp_path, ('root_key_file = ".*"', f'root_key_file = "{other}"'))
