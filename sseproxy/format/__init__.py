@@ -14,7 +14,7 @@ from sseproxy.format.appending import (
     table_start,
     unsealed_entry,
 )
-from sseproxy.format.attributes import Attributes, FooterPlace, SegmentEntry, check_attributes, check_attributes_room
+from sseproxy.format.attributes import Attributes, FooterPlace, SegmentEntry, check_attributes
 from sseproxy.format.context import caller_pairs, wrap_context
 from sseproxy.format.customer import CUSTOMER_KEY_ID, open_for_customer, wrap_for_customer
 from sseproxy.format.envelope import (
@@ -94,7 +94,6 @@ __all__ = [
     "block_stored_size",
     "caller_pairs",
     "check_attributes",
-    "check_attributes_room",
     "check_available",
     "check_follows",
     "closing",

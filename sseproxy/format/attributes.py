@@ -1,7 +1,7 @@
 """What the footer says of an object: attributes, segment table, and their rules (docs/format.md, "Attributes")."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from struct import Struct
 from typing import Final
@@ -20,7 +20,6 @@ from sseproxy.format.layout import (
 from sseproxy.format.packing import Fields, pack_map
 from sseproxy.model import CHECKSUM_WIDTHS, Checksum, ChecksumType, Layout
 
-OTHER_ATTRIBUTES: Final = 300  # all attributes but the table stay below, docs/format.md, "Attributes"
 MOST_TABLE: Final = 720_000  # longest table in bytes, docs/format.md, "Attributes"
 
 _LARGEST_OBJECT = LARGEST_SEGMENT * MOST_SEGMENTS
@@ -90,17 +89,6 @@ def check_attributes(attributes: Attributes) -> None:
         _check_segments(attributes)
     _check_part_count(attributes)
     _check_checksums(attributes)
-
-
-def check_attributes_room(attributes: Attributes) -> None:
-    """Raise `ValueError` where the attributes would take more room than the stored size leaves them.
-
-    To be called before the first byte is sent. What is not known yet may be filled with anything of its width;
-    segments and plaintext size do not matter.
-    """
-    needed = len(pack_attributes(replace(attributes, segments=(), plaintext_size=_LARGEST_OBJECT)))
-    if needed >= OTHER_ATTRIBUTES:
-        raise ValueError("The attributes take more room than the format gives them.")
 
 
 def pack_attributes(attributes: Attributes) -> bytes:

@@ -2,17 +2,9 @@
 
 from sseproxy.signing.aws_v4 import EMPTY_SHA256, UNSIGNED_PAYLOAD, sign_aws_v4
 from sseproxy.signing.aws_v4_stream import ChunkSigner
-from sseproxy.signing.canonical import (
-    AUTH_QUERY_NAMES,
-    decode_path,
-    encode_key,
-    encode_value,
-    parse_query,
-    without_authentication,
-)
+from sseproxy.signing.canonical import AUTH_QUERY_NAMES, decode_path, encode_key, encode_value, parse_query
 from sseproxy.signing.claims import Claim, Scheme, SignedRequest, Verified
 from sseproxy.signing.find import find_claim
-from sseproxy.signing.oss_v1 import sign_oss_v1
 from sseproxy.signing.oss_v4 import sign_oss_v4
 from sseproxy.signing.verify import verify
 
@@ -31,8 +23,6 @@ __all__ = [
     "find_claim",
     "parse_query",
     "sign_aws_v4",
-    "sign_oss_v1",
     "sign_oss_v4",
     "verify",
-    "without_authentication",
 ]

@@ -1,4 +1,4 @@
-"""AWS Signature Version 2, header and query form (S3 dossier §3.7). Old, covers little; off unless configured."""
+"""AWS Signature Version 2, header and query form (S3 dossier §3.7). Old, covers little; can be refused."""
 
 import hmac
 from base64 import b64encode
@@ -71,12 +71,6 @@ def verify_aws_v2(claim: Claim, request: SignedRequest, secret: str) -> Verified
             return Verified(claim=claim, seed_signature="", signing_key=b"")
     text = string_to_sign(claim, request, _BOTOCORE, headers=heads[-1])
     raise mismatch(claim, "AWSAccessKeyId", text)
-
-
-def sign_aws_v2(claim: Claim, request: SignedRequest, secret: str) -> str:
-    """Return the signature that `request` needs with the claim's timestamp."""
-    text = string_to_sign(claim, request, _BOTOCORE, headers=request.headers)
-    return b64encode(hmac.digest(secret.encode(), to_bytes(text), "sha1")).decode()
 
 
 def string_to_sign(

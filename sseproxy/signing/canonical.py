@@ -69,14 +69,6 @@ def parse_query(raw_query: str, *, plus_is_blank: bool = True) -> list[tuple[str
     ]
 
 
-def without_authentication(raw_query: str) -> str:
-    """Return the query without authentication parameters, everything else byte for byte."""
-    kept = [
-        piece for piece in raw_query.split("&") if decode_value(piece.partition("=")[0]).lower() not in AUTH_QUERY_NAMES
-    ]
-    return "&".join(kept)
-
-
 def canonical_path(raw_path: str) -> str:
     """Return a path decoded once and encoded again the S3 way."""
     return encode_key(decode_path(raw_path)) or "/"

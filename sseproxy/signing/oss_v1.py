@@ -1,13 +1,11 @@
-"""OSS signature version 1, header and URL form: sign and verify (OSS dossier §4.2, §4.3)."""
+"""OSS signature version 1, header and URL form (OSS dossier §4.2, §4.3)."""
 
 import hmac
 from base64 import b64encode
-from collections.abc import Collection, Mapping
-from datetime import datetime
-from email.utils import format_datetime
+from collections.abc import Collection
 
 from sseproxy.signing.canonical import decode_path, header, parse_query, to_bytes
-from sseproxy.signing.claims import Claim, Scheme, SignedRequest, Verified
+from sseproxy.signing.claims import Claim, SignedRequest, Verified
 from sseproxy.signing.mismatch import mismatch
 
 # What all SDKs agree on, and the union of what any of them signs: the service's own list is not published.
@@ -158,35 +156,6 @@ def verify_oss_v1(claim: Claim, request: SignedRequest, secret: str) -> Verified
             return Verified(claim=claim, seed_signature="", signing_key=b"")
     text = string_to_sign(claim, request, SUB_RESOURCES)
     raise mismatch(claim, "OSSAccessKeyId", text)
-
-
-def sign_oss_v1(  # noqa: PLR0913  # the facts of a request, all by keyword
-    *,
-    method: str,
-    bucket: str | None,
-    raw_key: str,
-    raw_query: str,
-    headers: Mapping[str, str],
-    access_key: str,
-    secret: str,
-    token: str | None,
-    now: datetime,
-) -> dict[str, str]:
-    """Return the headers to add to a request so that it is signed."""
-    added = {"Date": format_datetime(now, usegmt=True)}
-    if token is not None:
-        added["x-oss-security-token"] = token
-    request = SignedRequest(
-        method=method,
-        raw_path="",
-        raw_query=raw_query,
-        headers=[*headers.items(), *added.items()],
-        bucket=bucket,
-        raw_key=raw_key,
-    )
-    claim = Claim(scheme=Scheme.OSS_V1, access_key=access_key, signature="", timestamp=added["Date"])
-    added["Authorization"] = f"OSS {access_key}:{_signature(secret, string_to_sign(claim, request, SUB_RESOURCES))}"
-    return added
 
 
 def string_to_sign(claim: Claim, request: SignedRequest, signed_names: Collection[str]) -> str:

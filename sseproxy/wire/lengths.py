@@ -1,31 +1,11 @@
-"""Stages that watch a body's length and its end."""
+"""A stage that watches how a body ends."""
 
 from collections.abc import Callable, Sequence
 
-from sseproxy.errors import IncompleteBody, MetadataLost
+from sseproxy.errors import MetadataLost
 from sseproxy.stage import Buffer
 
 _TAIL = 16
-
-
-class LengthGuard:
-    """Passes exactly `length` bytes. Raises `IncompleteBody` for more, at once, and for fewer, at the end."""
-
-    def __init__(self, length: int) -> None:
-        self._left = length
-
-    def feed(self, data: Buffer) -> Sequence[Buffer]:
-        """Pass the next bytes."""
-        self._left -= len(data)
-        if self._left < 0:
-            raise IncompleteBody
-        return (data,)
-
-    def finish(self) -> Sequence[Buffer]:
-        """Check that nothing is missing."""
-        if self._left:
-            raise IncompleteBody
-        return ()
 
 
 class TailGuard:

@@ -21,6 +21,8 @@ from sseproxy.format import (
     place_of,
     whole,
 )
+from sseproxy.format.attributes import pack_attributes
+from sseproxy.format.layout import LARGEST_SEGMENT, MOST_SEGMENTS
 from sseproxy.format.locate import Located
 from sseproxy.model import Algorithm, Binding, Checksum, Layout
 from sseproxy.stage import Buffer, Stage
@@ -41,6 +43,12 @@ class Sealed:
     @property
     def header(self) -> str:
         return encode_envelope(self.envelope)
+
+
+def fit_beside_the_table(attributes: Attributes) -> bool:
+    """Whether all attributes but the table take less room than docs/format.md, "Attributes" gives them."""
+    largest = LARGEST_SEGMENT * MOST_SEGMENTS
+    return len(pack_attributes(replace(attributes, segments=(), plaintext_size=largest))) < 300
 
 
 def fixed_bytes(length: int, seed: int = 0) -> bytes:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sseproxy.format import LONGEST_FOOTER, Attributes, SegmentEntry, check_attributes, check_attributes_room
+from sseproxy.format import LONGEST_FOOTER, Attributes, SegmentEntry, check_attributes
 from sseproxy.format.attributes import pack_attributes, table_length, unpack_attributes
 from sseproxy.model import Checksum, ChecksumAlgorithm, ChecksumType, Layout
+from tests.format.sealing import fit_beside_the_table
 
 M = 102_400
 SALT = bytes(range(32))
@@ -208,11 +209,4 @@ def test_fields_from_64_on_are_ignored() -> None:
     "attributes", [SINGLE, PARTS, replace(PARTS, segments=())], ids=["single", "parts", "none yet"]
 )
 def test_all_attributes_of_this_release_fit_the_room(attributes: Attributes) -> None:
-    check_attributes_room(attributes)
-
-
-def test_attributes_that_leave_too_little_room_are_refused_before_anything_is_sent() -> None:
-    wide = Checksum(algorithm=ChecksumAlgorithm.SHA256, type=ChecksumType.FULL_OBJECT, value=bytes(300))
-
-    with pytest.raises(ValueError, match="room"):
-        check_attributes_room(replace(SINGLE, checksum=wide))
+    assert fit_beside_the_table(attributes)

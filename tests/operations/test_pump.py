@@ -14,13 +14,28 @@ from sseproxy.model import ChecksumAlgorithm
 from sseproxy.operations.pump import DIGEST_BATCH, INLINE_DIGEST, BackgroundDigests, in_thread, pump
 from sseproxy.stage import Buffer
 from sseproxy.wire.digests import Digests
-from sseproxy.wire.lengths import LengthGuard
 
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(1) as pool:
         yield pool
+
+
+class AtMostTwo:
+    """A stage that passes two bytes and raises for more."""
+
+    def __init__(self) -> None:
+        self._left = 2
+
+    def feed(self, data: Buffer) -> Sequence[Buffer]:
+        self._left -= len(data)
+        if self._left < 0:
+            raise IncompleteBody
+        return (data,)
+
+    def finish(self) -> Sequence[Buffer]:
+        return ()
 
 
 class CountingPool(Executor):
@@ -64,7 +79,7 @@ async def test_what_the_stage_raises_closes_the_source() -> None:
             closed.append(True)
 
     with pytest.raises(IncompleteBody):
-        async for _ in pump(source(), LengthGuard(2)):
+        async for _ in pump(source(), AtMostTwo()):
             pass
     assert closed == [True]
 
@@ -79,7 +94,7 @@ async def test_a_reader_that_goes_away_closes_the_source() -> None:
         finally:
             closed.append(True)
 
-    body = pump(source(), LengthGuard(2))
+    body = pump(source(), AtMostTwo())
     assert await anext(body) == b"a"
     await body.aclose()
     assert closed == [True]
@@ -93,7 +108,7 @@ async def test_nothing_is_read_before_it_is_asked_for() -> None:
             given.append(data)
             yield data
 
-    body = pump(source(), LengthGuard(2))
+    body = pump(source(), AtMostTwo())
     assert given == []
     await anext(body)
     assert given == [b"a"]

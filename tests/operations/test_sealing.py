@@ -15,7 +15,6 @@ from sseproxy.format import (
     DataKey,
     Envelope,
     SegmentSealer,
-    check_attributes_room,
     open_footer_copy,
     place_of,
     segment_stored_size,
@@ -26,6 +25,7 @@ from sseproxy.operations.assertions import Assertions, BodyFacts
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.sealing import attributes_of, entry_of, seal_segment, seal_whole
 from sseproxy.stage import Buffer
+from tests.format.sealing import fit_beside_the_table
 
 _KEY = DataKey(bytes(range(32)))
 
@@ -115,7 +115,7 @@ def test_an_opaque_object_has_no_md5() -> None:
 def test_whatever_a_client_asserts_fits_into_the_attributes(algorithm: ChecksumAlgorithm) -> None:
     checksum = Checksum(algorithm=algorithm, type=ChecksumType.FULL_OBJECT, value=bytes(32))
 
-    check_attributes_room(
+    assert fit_beside_the_table(
         Attributes(
             layout=Layout.MULTIPART,
             plaintext_size=0,

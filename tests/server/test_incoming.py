@@ -3,7 +3,32 @@
 import pytest
 
 from sseproxy.exchange import Request, Response
+from sseproxy.server.incoming import read_head
+from sseproxy.server.target import Target
 from tests.server.gateway_world import data_port, echo, ok
+
+_SIGNED_QUERIES: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    "none": ("a=%2f+b&c&d=", [("a", "/ b"), ("c", ""), ("d", "")]),
+    "aws v4": (
+        "uploads&X-Amz-Algorithm=x&X-Amz-Credential=x&X-Amz-Date=x&X-Amz-Expires=1&X-Amz-SignedHeaders=host&X-Amz-Signature=x"
+        "&X-Amz-Security-Token=x&X-Amz-Content-Sha256=x&prefix=a%2Fb+c",
+        [("uploads", ""), ("prefix", "a/b c")],
+    ),
+    "aws v2": ("AWSAccessKeyId=x&acl&Expires=1&Signature=x%3D", [("acl", "")]),
+    "oss v1": (
+        "OSSAccessKeyId=x&Expires=1&Signature=x&security-token=x&response-expires=1&x-oss-process=a%2Cb",
+        [("response-expires", "1"), ("x-oss-process", "a,b")],
+    ),
+    "oss v2": (
+        "x-oss-signature-version=OSS2&x-oss-expires=1&x-oss-access-key-id=x&x-oss-additional-headers=a&x-oss-signature=x&a",
+        [("a", "")],
+    ),
+    "oss v4": (
+        "x-oss-credential=x&x-oss-date=x&x-oss-security-token=x&x-oss-traffic-limit=819200",
+        [("x-oss-traffic-limit", "819200")],
+    ),
+    "encoded names": ("X-Amz-Signatur%65=x&a", [("a", "")]),
+}
 
 
 async def test_a_request_reaches_its_handler_as_it_was_sent() -> None:
@@ -20,6 +45,16 @@ async def test_a_request_reaches_its_handler_as_it_was_sent() -> None:
     assert (request.content_length, request.principal, request.signed, request.secure) == (3, "ak", True, False)
     assert request.headers["X-AMZ-META-A"] == "1"
     assert request.request_id == answer["x-amz-request-id"]
+
+
+@pytest.mark.parametrize("name", _SIGNED_QUERIES)
+def test_operations_see_a_query_without_what_signs_it(name: str) -> None:
+    query, rest = _SIGNED_QUERIES[name]
+
+    head = read_head("GET", Target(raw_path="/bucket/k", raw_query=query, bucket="bucket", raw_key="k"), [])
+
+    assert list(head.query.items()) == rest
+    assert head.signed_request.raw_query == query
 
 
 async def test_a_chunked_request_has_no_announced_length() -> None:

@@ -15,7 +15,6 @@ from sseproxy.signing.canonical import (
     redact,
     split_query,
     to_bytes,
-    without_authentication,
 )
 
 _KEYS = [
@@ -73,36 +72,6 @@ def test_canonical_queries_are_encoded_and_sorted(*, bare_empty: bool, expected:
     pairs = [("b/c", None), ("a", "2"), ("a", "1"), ("a", ""), ("+", "1")]
 
     assert canonical_query(pairs, bare_empty=bare_empty) == expected
-
-
-_SIGNED_QUERIES = {
-    "none": ("a=%2f+b&c&d=", "a=%2f+b&c&d="),
-    "aws v4": (
-        "uploads&X-Amz-Algorithm=x&X-Amz-Credential=x&X-Amz-Date=x&X-Amz-Expires=1&X-Amz-SignedHeaders=host&X-Amz-Signature=x"
-        "&X-Amz-Security-Token=x&X-Amz-Content-Sha256=x&prefix=a%2Fb+c",
-        "uploads&prefix=a%2Fb+c",
-    ),
-    "aws v2": ("AWSAccessKeyId=x&acl&Expires=1&Signature=x%3D", "acl"),
-    "oss v1": (
-        "OSSAccessKeyId=x&Expires=1&Signature=x&security-token=x&response-expires=1&x-oss-process=a%2Cb",
-        "response-expires=1&x-oss-process=a%2Cb",
-    ),
-    "oss v2": ("x-oss-signature-version=OSS2&x-oss-expires=1&x-oss-access-key-id=x&x-oss-additional-headers=a&x-oss-signature=x&a&&b", "a&&b"),
-    "oss v4": ("x-oss-credential=x&x-oss-date=x&x-oss-security-token=x&x-oss-traffic-limit=819200", "x-oss-traffic-limit=819200"),
-    "encoded names": ("X-Amz-Signatur%65=x&a", "a"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", _SIGNED_QUERIES)
-def test_authentication_is_cut_out_of_a_query_and_the_rest_stays_byte_for_byte(name: str) -> None:
-    query, rest = _SIGNED_QUERIES[name]
-
-    assert without_authentication(query) == rest
-
-
-@given(st.text(alphabet="ab&=%+2F/", max_size=30))
-def test_a_query_without_authentication_is_not_touched(query: str) -> None:
-    assert without_authentication(query) == query
 
 
 def test_header_values_are_trimmed_and_runs_of_blanks_shrunk_but_no_other_character() -> None:

@@ -15,7 +15,7 @@ from alibabacloud_oss_v2.types import Credentials, HttpRequest, SigningContext
 from oss2.credentials import StaticCredentialsProvider
 
 from sseproxy.errors import SignatureMismatch
-from sseproxy.signing import Scheme, SignedRequest, find_claim, sign_oss_v1, sign_oss_v4, verify
+from sseproxy.signing import Scheme, SignedRequest, find_claim, sign_oss_v4, verify
 from tests.signing.requests_of import received
 
 KEYS = ["a", "a b+é.txt", "a%2Fb", "../x/./..", "/a//", "!*'()@:$,;=", "~", "日本/語", "a&b=c?d#e", "bkt", ""]
@@ -166,22 +166,6 @@ def test_what_we_sign_is_what_the_second_sdk_signs(token: str | None) -> None:
                 )  # fmt: skip
 
                 assert ours["Authorization"] == dict(theirs.headers)["Authorization"]
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_what_we_sign_the_old_way_verifies(key: str) -> None:
-    for params in PARAMS:
-        for headers in HEADERS:
-            query = "&".join(f"{quote(name)}={quote(value)}" for name, value in params.items())
-            raw_key = quote(key)
-            added = sign_oss_v1(
-                method="PUT", bucket="bkt", raw_key=raw_key, raw_query=query, headers=headers, access_key="ak",
-                secret=_SECRET, token="token", now=_NOW,
-            )  # fmt: skip
-
-            _check(
-                received("PUT", f"http://h/bkt/{raw_key}?{query}", {**headers, **added}, bucket="bkt"), Scheme.OSS_V1
-            )
 
 
 @pytest.mark.parametrize(
