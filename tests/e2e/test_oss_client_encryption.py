@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from oss2.crypto import LocalRsaProvider, RsaProvider
 
-from tests.support.oss_clients import oss2_bucket, v2_client
+from tests.support.oss_clients import oss2_bucket, oss2_refusal, v2_client
 from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server, StartFailed
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated")  # the SDK's own
@@ -222,6 +222,18 @@ def test_what_was_in_the_store_before_is_sealed_with_all_that_its_readers_need(
     assert "client-side-encryption-key" in _names(unknowing, "before")
     assert "sseproxy-client-key" in _names(store_behind, "before")
     assert _crypto_bucket(unknowing).get_object("before").read() == _BODY
+
+
+def test_every_replica_holds_parts_to_what_the_upload_said(knowing: Server, unknowing: Server) -> None:
+    said = {"key": "K", "start": "S", "cek-alg": "AES/CTR/NoPadding", "wrap-alg": "W", "part-size": "102400"}
+    headers = {_MARK + name: value for name, value in said.items()}
+    upload = oss2_bucket(knowing, _BUCKET).init_multipart_upload("replicas", headers=headers).upload_id
+
+    refusal = oss2_refusal(oss2_bucket(unknowing, _BUCKET).upload_part, "replicas", upload, 1, _BODY[:102_401])
+
+    assert refusal == (
+        400, "InvalidEncryptionRequest", "The partSize must same with init_multipart setted except last part.",
+    )  # fmt: skip
 
 
 def test_a_client_with_the_key_may_read_through_a_proxy_that_has_it_too(knowing: Server) -> None:
