@@ -1,9 +1,11 @@
 """The contract of the `EntryCache` port, kept by memory, file and server; and what each does in trouble."""
 
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -101,6 +103,19 @@ async def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
     async with open_file_cache(path, 10) as cache:
         await cache.put_many({b"k": b"1"})
         assert await cache.get_many([b"k"]) == [b"1"]
+
+
+async def test_a_file_that_is_damaged_while_it_is_open_is_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "entries.sqlite3"
+    async with open_file_cache(path, 10) as cache:
+        await cache.put_many({b"k": b"1"})
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("DROP TABLE entries")
+
+        with pytest.raises(CacheUnavailable):
+            await cache.get_many([b"k"])
+        with pytest.raises(CacheUnavailable):
+            await cache.put_many({b"k": b"1"})
 
 
 async def test_a_file_that_cannot_be_made_stops_the_start_and_says_what_to_do(tmp_path: Path) -> None:

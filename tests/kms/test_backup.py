@@ -2,12 +2,13 @@
 
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from sseproxy.errors import ConfigurationError, KeyServiceError
+from sseproxy.errors import ConfigurationError, InvalidArgument, KeyServiceError
 from sseproxy.kms import build_kms, change_root_key
 from sseproxy.kms.backup import back_up, check_copy, restore
 from sseproxy.kms.database import Database
@@ -74,6 +75,41 @@ async def test_a_copy_is_its_owners_alone_and_never_written_over(
     with pytest.raises(FileExistsError):
         back_up(settings.database, root_key, tmp_path / "copy")
     assert check_copy(tmp_path / "copy", root_key) == 1
+
+
+async def test_a_backup_of_damaged_material_is_refused_and_leaves_no_copy(
+    settings: EmbeddedKmsSettings, kms: EmbeddedKms, tmp_path: Path
+) -> None:
+    key_id, foreign = (await kms.create_key()).key_id, (await kms.create_key()).key_id
+    with closing(Database(settings.database, root_key_of(settings))) as database, database.writing() as rows:
+        swap = "UPDATE versions SET sealed = (SELECT sealed FROM versions WHERE key_id = ?) WHERE key_id = ?"
+        rows._connection.execute(swap, (foreign, key_id))
+
+    with pytest.raises(KeyServiceError, match=f"material of key {key_id}, version 1, is damaged"):
+        back_up(settings.database, root_key_of(settings), tmp_path / "copy")
+
+    assert not (tmp_path / "copy").exists()
+
+
+async def test_a_version_that_was_deleted_is_in_no_way_of_a_backup_and_stays_deleted(
+    settings: EmbeddedKmsSettings, kms: EmbeddedKms, tmp_path: Path
+) -> None:
+    root_key = root_key_of(settings)
+    key_id = (await kms.create_key()).key_id
+    _, old = await kms.generate(key_id, CONTEXT)
+    await kms.rotate(key_id)
+    key, new = await kms.generate(key_id, CONTEXT)
+    await kms.delete_version(key_id, 1)
+
+    assert back_up(settings.database, root_key, tmp_path / "copy") == 1
+    assert restore(tmp_path / "copy", root_key, settings.database) == 1
+
+    assert await kms.unwrap(new, CONTEXT) == key
+    with pytest.raises(KeyServiceError):
+        await kms.unwrap(old, CONTEXT)
+    for version, message in ((1, "has been deleted already"), (3, "has no version 3")):
+        with pytest.raises(InvalidArgument, match=message):
+            await kms.delete_version(key_id, version)
 
 
 async def test_a_copy_that_does_not_open_changes_nothing(

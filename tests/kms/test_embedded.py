@@ -219,6 +219,19 @@ async def test_an_alias_of_a_key_that_is_not_there_is_not_made(kms: EmbeddedKms)
         await kms.set_alias("alias/photos", "nothing")
 
 
+async def test_what_a_key_wrapped_that_is_gone_does_not_open(kms: EmbeddedKms, clock: FakeClock) -> None:
+    key_id = (await kms.create_key()).key_id
+    _, wrapped = await kms.generate(key_id, CONTEXT)
+    await kms.schedule_deletion(key_id, days=7)
+    clock.advance(7 * 24 * 3600)
+    await kms.maintain()
+
+    for call in (kms.unwrap(wrapped, CONTEXT), kms.details(key_id), kms.generate(key_id, CONTEXT)):
+        with pytest.raises(KeyNotFound):
+            await call
+    assert await kms.all_details() == []
+
+
 async def test_a_closed_database_is_a_key_service_that_is_away(kms: EmbeddedKms) -> None:
     key_id = (await kms.create_key()).key_id
     _, wrapped = await kms.generate(key_id, CONTEXT)
