@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from sseproxy.dialect.base import Dialect
 from sseproxy.dialect.xml_reading import child, children, parse_xml, text_of
 from sseproxy.errors import InvalidArgument, MalformedXml, UnsupportedFeature
+from sseproxy.exchange import header_text
 
 _PLAIN = frozenset({
     "cache-control",
@@ -65,7 +66,11 @@ def _is_header(dialect: Dialect, name: str) -> bool:
 
 
 def check_header_text(name: str, value: str) -> str:
-    """Return a field's value where it can stand in a header, else raise `InvalidArgument`."""
+    """Return a field's value where it can stand in a header, else raise `InvalidArgument`.
+
+    What is not UTF-8 is taken for Latin-1, as in a header.
+    """
+    value = header_text(value.encode("utf-8", "surrogateescape"))
     if any(char < " " or char == "\x7f" for char in value if char != "\t"):
         raise InvalidArgument(f"The form field {name} holds control characters.", ArgumentName=name)
     return value.strip()

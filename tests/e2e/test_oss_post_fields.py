@@ -80,6 +80,14 @@ def test_fields_become_what_the_object_is_stored_with(bucket: Any, url: str) -> 
     assert bucket.get_object("k").read() == _BODY
 
 
+def test_a_field_that_is_not_utf_8_is_latin_1(bucket: Any, url: str) -> None:
+    parts: Any = [(name, (None, value)) for name, value in _form(bucket).items()]
+    parts += [("x-oss-meta-note", (None, "gr\u00fcn".encode("latin-1"))), ("file", ("a", _BODY))]
+
+    assert requests.post(url, files=parts, timeout=60).status_code == 204
+    assert bucket.head_object("k").headers["x-oss-meta-note"].encode("latin-1").decode() == "gr\u00fcn"
+
+
 @pytest.mark.parametrize(
     ("fields", "of_file", "expected"),
     [
