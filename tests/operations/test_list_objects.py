@@ -188,6 +188,19 @@ async def test_a_cache_that_fails_costs_look_ups_and_nothing_else(world: World) 
     assert cache.asked == 2  # a failure is waited out: once at first, once after a while
 
 
+async def test_a_cache_that_is_away_is_in_no_way_of_a_write(world: World) -> None:
+    cache = FailingCache()
+    known = KnownEntries(
+        cache, partial(world.services.state.derive, "listing-entries"), clock=world.clock, observer=world.observer
+    )
+    world.services = replace(world.services, known_entries=known)
+
+    assert (await world.put("k", b"x")).status == 200
+
+    assert cache.asked == 1
+    assert (await world.get("k")).body == b"x"
+
+
 class FailingCache:
     """A cache whose server is away."""
 
