@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sseproxy.settings_base import Seconds, Secret, Section, ServiceUrl
 from sseproxy.settings_lending import AlibabaLending, AwsLending, missing_settings
@@ -17,6 +19,13 @@ def _path(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", value):
         raise ValueError("a mount is the path between /v1/ and the operation, without slashes at its ends")
     return value
+
+
+def _is_this_host(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 MountPath = Annotated[str, AfterValidator(_path)]
@@ -92,6 +101,15 @@ class CloudKmsSettings(HttpKeyServiceSettings):
     access_key: Secret | None = Field(default=None, description="`static`: the access key, or a reference to it")
     secret_key: Secret | None = Field(default=None, description="`static`: its secret")
     security_token: Secret | None = Field(default=None, description="`static`: its session token, if it has one")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _keys_come_over_tls(cls, value: str | None) -> str | None:
+        """Refuse what sends data keys over a network as they are: these services speak HTTPS (OSS dossier §7.1)."""
+        parts = urlsplit(value or "")
+        if parts.scheme == "http" and not _is_this_host(parts.hostname or ""):
+            raise ValueError("data keys come from there as they are: use https, or a service on loopback")
+        return value
 
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from sseproxy.settings import Settings
-from sseproxy.settings_remote_kms import VaultKmsSettings
+from sseproxy.settings_remote_kms import AlibabaKmsSettings, AwsKmsSettings, CloudKmsSettings, VaultKmsSettings
 
 EMBEDDED = {"database": "k", "root_key_file": "r"}
 VAULT = {"address": "https://vault:8200", "token": "t"}
@@ -71,6 +71,23 @@ def test_what_leaves_a_key_without_a_place_or_with_two_is_refused(
 def test_a_vault_that_could_not_be_used_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         VaultKmsSettings.model_validate({"address": "https://vault:8200", **fields})
+
+
+@pytest.mark.parametrize("cloud", [AwsKmsSettings, AlibabaKmsSettings])
+def test_a_clouds_kms_is_asked_over_https_but_for_one_on_this_host(cloud: type[CloudKmsSettings]) -> None:
+    given = {"region": "r", "access_key": "a", "secret_key": "s"}
+    for endpoint in (
+        None,
+        "https://kms-vpc.r.aliyuncs.com",
+        "http://127.0.0.1:4566",
+        "http://[::1]:1",
+        "http://localhost:1",
+    ):
+        assert cloud.model_validate({**given, "endpoint": endpoint}).endpoint == endpoint
+
+    for endpoint in ("http://kms.r.aliyuncs.com", "http://10.0.0.1", "http://localhost.example.com"):
+        with pytest.raises(ValidationError, match="data keys come from there as they are: use https"):
+            cloud.model_validate({**given, "endpoint": endpoint})
 
 
 def test_clients_keys_in_a_kms_need_the_one_that_they_are_in() -> None:
