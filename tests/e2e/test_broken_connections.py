@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 
 import pytest
+import requests
 
 from tests.support.flaky import Link, Relay
-from tests.support.raw_http import SIGNERS, connect, head_bytes, read_answer, signed
+from tests.support.forms import oss_form
+from tests.support.raw_http import SIGNERS, connect, head_bytes, read_answer, send_raw, signed
 from tests.support.servers import Launcher, Server
 
 _MIB = 1024 * 1024
 _BUCKET = "broken"
 _UNAVAILABLE = (503, "ServiceUnavailable", "The storage behind this endpoint is unavailable. Please try again.")
+
+_SILENT = (
+    400, "RequestTimeout",
+    "Your socket connection to the server was not read from or written to within the timeout period. "
+    "Idle connections will be closed.",
+)  # fmt: skip
 
 both_dialects = pytest.mark.parametrize("dialect", ["s3", "oss"])
 
@@ -199,13 +207,50 @@ def test_a_client_that_falls_silent_in_the_middle_of_a_put_is_told_so(site: Site
         answer = read_answer(connection, "PUT")
     relay.wait_until(lambda: link.is_closed)
 
-    assert answer.error == (
-        400, "RequestTimeout",
-        "Your socket connection to the server was not read from or written to within the timeout period. "
-        "Idle connections will be closed.",
-    )  # fmt: skip
+    assert answer.error == _SILENT
     assert answer.headers["connection"] == "close"
     assert signed(proxy, "GET", target, dialect=dialect).body == b"old"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "framing"),
+    [
+        ("PUT", "small", {"Content-Length": "10"}),
+        ("PUT", "chunked", {"Transfer-Encoding": "chunked"}),
+        ("POST", "appended?append&position=0", {"Content-Length": "10"}),
+        ("PUT", "parts?partNumber=1&uploadId={}", {"Content-Length": "10"}),
+        ("POST", "parts?uploadId={}", {"Content-Length": "10"}),
+        ("PUT", "?encryption", {"Content-Length": "10"}),
+    ],
+    ids=["PutObject", "chunked", "AppendObject", "UploadPart", "Complete", "a document"],
+)
+def test_whatever_a_silent_client_began_to_send_it_is_told_so(
+    site: Site, method: str, target: str, framing: Mapping[str, str]
+) -> None:
+    proxy, bucket = site.proxies["oss"], f"/{_BUCKET}"
+    upload = signed(proxy, "POST", f"{bucket}/parts?uploads", dialect="oss").text("UploadId")
+    at = f"{bucket}/{target.format(upload)}" if not target.startswith("?") else bucket + target
+
+    answer = send_raw(
+        proxy, head_bytes(proxy, method, at, {**SIGNERS["oss"](proxy, method, at, {}), **framing}) + b"3\r\nabc"
+    )
+
+    assert (answer.error, answer.headers["connection"]) == (_SILENT, "close")
+    there = [signed(proxy, "HEAD", f"{bucket}/{key}", dialect="oss") for key in ("small", "chunked", "appended")]
+    assert [head.status for head in there] == [404] * 3
+
+
+def test_a_client_that_falls_silent_within_a_form_is_told_so(site: Site) -> None:
+    proxy, form = site.proxies["oss"], oss_form(_BUCKET, key="posted")
+    request = requests.Request("POST", f"{proxy.url}/{_BUCKET}", data=form, files={"file": ("a", bytes(2 * _MIB))})
+    whole = request.prepare()
+    assert isinstance(whole.body, bytes)
+    head = head_bytes(proxy, "POST", f"/{_BUCKET}", {name: str(value) for name, value in whole.headers.items()})
+
+    answers = [send_raw(proxy, head + whole.body[:sent]) for sent in (30, len(whole.body) - 30)]
+
+    assert [answer.error for answer in answers] == [_SILENT] * 2
+    assert signed(proxy, "HEAD", f"/{_BUCKET}/posted", dialect="oss").status == 404
 
 
 @both_dialects
