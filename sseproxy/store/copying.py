@@ -42,7 +42,7 @@ def _source(service: Service, call: Call) -> ObjectRow:
         raise Fault("InvalidArgument", _FORM, details=details)
     name, _, value = query.partition("=")
     if query and name != "versionId":
-        raise Fault("InvalidArgument", "Invalid version id specified", details=details)
+        raise Fault("InvalidVersionId", details=details)
     version = version_of(unquote(value), call.wire.prefix + "copy-source") if query else None
     source = _found(service, call, bucket.decode("utf-8", "surrogateescape"), key, version)
     check_copy_source(call, source)

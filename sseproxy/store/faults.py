@@ -41,6 +41,7 @@ def _table(rows: Mapping[str, tuple[int, str]]) -> dict[str, Code]:
 
 
 _CALLED_OTHERWISE: Mapping[str, Code] = {  # what S3 and OSS have no name in common for
+    "InvalidVersionId": Code(400, "InvalidArgument", "Invalid version id specified"),
     "NoDigest": Code(
         400, "InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
     ),
@@ -196,6 +197,7 @@ OSS_CODES: Mapping[str, Code] = {
         "The XML you provided was not well-formed or did not validate against our published schema.",
     ),
     "MetadataTooLarge": Code(400, "InvalidArgument", "The user metadata is too large."),
+    "InvalidVersionId": Code(400, "InvalidArgument", "Invalid version id specified."),
     "NoDigest": Code(400, "MissingArgument", "Missing Some Required Arguments."),
     "NoSuchBucket": Code(404, "NoSuchBucket", "The specified bucket does not exist."),
     "NoSuchLifecycleConfiguration": Code(404, "NoSuchLifecycle", "No Row found in Lifecycle Table."),

@@ -25,8 +25,8 @@ def version_of(text: str, argument: str = "versionId") -> str:
         return ""
     if _FORM.fullmatch(text):
         return text
-    message = "Invalid version id specified" if text else "Version id cannot be the empty string"
-    raise Fault("InvalidArgument", message, details={"ArgumentName": argument, "ArgumentValue": text})
+    message = None if text else "Version id cannot be the empty string"
+    raise Fault("InvalidVersionId", message, details={"ArgumentName": argument, "ArgumentValue": text})
 
 
 def asked_version(call: Call) -> str | None:

@@ -80,6 +80,23 @@ def test_oss2_is_told_what_is_missing(oss: Server, bucket_name: str, missing: st
 
 
 @pytest.mark.parametrize("oss", ["dev", STORE], indirect=True)
+@pytest.mark.parametrize("source", ["only-a-bucket", "/only-a-bucket", "/only-a-bucket/", "//k", "/"])
+def test_a_source_that_names_no_object_is_refused(oss: Server, bucket_name: str, source: str) -> None:
+    no_source = "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey."
+    header = {"x-oss-copy-source": source}
+    with created_bucket(oss, bucket_name) as bucket:
+        part = {"partNumber": "1", "uploadId": bucket.init_multipart_upload("copy").upload_id}
+        for params in ({}, part):
+            with pytest.raises(oss2.exceptions.InvalidArgument) as refused:
+                bucket._do("PUT", bucket_name, "copy", headers=header, params=params)
+
+            error, details = refused.value, refused.value.details
+            assert (error.status, error.message) == (400, no_source)
+            assert (details["ArgumentName"], details["ArgumentValue"]) == ("x-oss-copy-source", source)
+        assert not bucket.object_exists("copy")
+
+
+@pytest.mark.parametrize("oss", ["dev", STORE], indirect=True)
 def test_oss2_is_told_of_delete_markers(oss: Server, bucket_name: str) -> None:
     with created_bucket(oss, bucket_name) as bucket:
         bucket.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
