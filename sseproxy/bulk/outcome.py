@@ -11,6 +11,7 @@ class Outcome:
 
     `outcome` is a word of the tool's; `problem` says what is wrong, and makes the command fail; `size` is how many
     bytes of plaintext were worked on; `group` is what a summary counts under; `details` go into the report.
+    `unavailable`: it came to nothing because somebody was away, not because of the object.
     """
 
     key: str
@@ -19,6 +20,7 @@ class Outcome:
     problem: str | None = None
     reason: str | None = None  # the kind of problem, one word
     group: str | None = None
+    unavailable: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def line(self) -> dict[str, Any]:
@@ -30,6 +32,7 @@ class Outcome:
             "reason": self.reason,
             "problem": self.problem,
             "group": self.group,
+            "unavailable": self.unavailable or None,
         }
         return {name: value for name, value in fields.items() if value is not None} | dict(self.details)
 

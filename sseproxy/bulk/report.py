@@ -69,9 +69,11 @@ class Report:
     def resume(cls, path: Path, name: RunName, now: datetime, seen: Callable[[Line], None]) -> tuple[Self, Before]:
         """Take up the report of an earlier run; `seen` gets its lines about objects.
 
-        Raises `ConfigurationError` where it is the report of another run.
+        What it ends with and nobody could be asked about is taken out: those objects come again. Raises
+        `ConfigurationError` where it is the report of another run.
         """
-        lines = _lines(path)
+        size = _sound_size(path)
+        lines = (line for line, end in _lines(path) if end <= size)
         first = next(lines, {})
         if first.get("event") != "begin" or any(first.get(key) != value for key, value in name.fields().items()):
             raise ConfigurationError(
@@ -88,7 +90,7 @@ class Report:
                 behind, last_key, versions = last_key, line["key"], set()
             versions.add(line.get("version_id"))
         report = cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
-        os.ftruncate(report._descriptor, _whole_size(path))
+        os.ftruncate(report._descriptor, size)
         report.write({"event": "resume", "time": now.isoformat()})
         began = datetime.fromisoformat(first["time"])
         return report, Before(began=began, behind=behind, last_key=last_key, versions=frozenset(versions))
@@ -102,17 +104,23 @@ class Report:
         os.close(self._descriptor)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the whole lines, and where in the file each ends."""
+    end = 0
     try:
         with path.open("rb") as file:
             for raw in file:
                 if raw.endswith(b"\n"):
-                    yield json.loads(raw)
+                    end += len(raw)
+                    yield json.loads(raw), end
     except (OSError, ValueError) as cause:
         raise ConfigurationError(f"{path} cannot be read as a report; give another --report") from cause
 
 
-def _whole_size(path: Path) -> int:
-    """Return the file's size up to the end of its last whole line."""
-    with path.open("rb") as file:
-        return sum(len(raw) for raw in file if raw.endswith(b"\n"))
+def _sound_size(path: Path) -> int:
+    """Return where the report ends without a line that was cut off, and without the outage that the run ended in."""
+    whole = sound = 0
+    for line, end in _lines(path):
+        is_within_outage = "unavailable" in line or ("event" in line and sound < whole)
+        whole, sound = end, sound if is_within_outage else end
+    return sound

@@ -96,7 +96,7 @@ class _Run:
                 raise RunStopped(
                     f"{error.message} Nothing works any more, so the run was stopped at {item.key}; run it again later."
                 ) from error
-            return _failed(item, error)
+            return replace(_failed(item, error), unavailable=True)
         except SseProxyError as error:
             outcome = _failed(item, error)
         self._failed_in_a_row = 0

@@ -75,6 +75,33 @@ def test_a_line_that_was_cut_off_is_removed_and_the_resumption_noted(tmp_path: P
     ]
 
 
+def test_objects_at_the_end_that_nobody_could_be_asked_about_come_again(tmp_path: Path) -> None:
+    away = {"outcome": "failed", "problem": "away", "unavailable": True}
+    done: list[Mapping[str, Any]] = [
+        {"key": "a", "outcome": "verified"},
+        {"key": "b", **away},
+        {"key": "c", "outcome": "tampered", "problem": "x"},
+    ]
+    path = _report(tmp_path / "report", *done, {"key": "d", **away}, {"key": "e", **away}, {"event": "end"})
+
+    before, seen = _resumed(path)
+
+    assert seen == done
+    assert (before.behind, before.last_key) == ("b", "c")
+    assert [json.loads(line) for line in path.read_text().splitlines()][1:] == [
+        *done,
+        {"event": "resume", "time": "2026-11-21T12:00:00+00:00"},
+    ]
+
+
+def test_a_run_that_ended_without_an_outage_keeps_its_end(tmp_path: Path) -> None:
+    path = _report(tmp_path / "report", {"key": "a", "outcome": "verified"}, {"event": "end", "objects": 1})
+
+    _resumed(path)
+
+    assert [json.loads(line) for line in path.read_text().splitlines()][2] == {"event": "end", "objects": 1}
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "no json\n", '{"event": "end"}\n', '{"event": "begin", "tool": "verify", "bucket": "c"}\n'],

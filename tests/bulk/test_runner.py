@@ -102,7 +102,11 @@ async def test_one_object_that_cannot_be_had_does_not_stop_the_others() -> None:
     notes = Notes()
     await run_bulk(_items(["x", "y"]), work, notes, concurrency=1, sleep=_no_pause)
 
-    assert [(outcome.outcome, outcome.problem) for outcome in notes.outcomes] == [("failed", "away"), ("done", None)]
+    assert notes.outcomes == [
+        Outcome(key="x", outcome="failed", reason="UpstreamUnavailable", problem="away", unavailable=True),
+        Outcome(key="y", outcome="done"),
+    ]
+    assert [outcome.line().get("unavailable") for outcome in notes.outcomes] == [True, None]
 
 
 async def test_a_run_in_which_nothing_works_any_more_stops() -> None:
