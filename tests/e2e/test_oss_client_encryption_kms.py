@@ -1,9 +1,7 @@
 """Objects that clients encrypted under Alibaba Cloud KMS, or in oss2's old form, are read in the clear where the proxy may."""
 
-import asyncio
 import json
 import random
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +11,6 @@ from uuid import uuid4
 import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
-from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -25,7 +22,7 @@ from oss2.crypto import AliKMSProvider, LocalRsaProvider
 
 from tests.support.alibaba_kms import ACCESS_KEY as KMS_ACCESS_KEY
 from tests.support.alibaba_kms import SECRET_KEY as KMS_SECRET_KEY
-from tests.support.alibaba_kms import FakeAlibabaKms, Key
+from tests.support.alibaba_kms import FakeAlibabaKms, Key, running
 from tests.support.oss_clients import oss2_bucket, oss2_refusal, v2_client
 from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server
 
@@ -77,28 +74,8 @@ class _MasterKey:
 def service() -> Iterator[tuple[FakeAlibabaKms, str]]:
     """A KMS on a port of its own, and its URL."""
     fake = FakeAlibabaKms(keys={_KEY_ID: Key(), _OTHER: Key(), _FOREIGN: Key()})
-    loop, started, urls = asyncio.new_event_loop(), threading.Event(), []
-
-    async def serve() -> web.AppRunner:
-        runner = web.AppRunner(fake.application())
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        urls.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        started.set()
-        return runner
-
-    def run() -> None:
-        runner = loop.run_until_complete(serve())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert started.wait(20)
-    yield fake, urls[0]
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    with running(fake) as url:
+        yield fake, url
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,13 @@
 """A small Alibaba Cloud KMS (OSS dossier §7): keys with states and aliases, signatures verified by Alibaba's own code."""
 
+import asyncio
 import hmac
 import json
 import os
+import threading
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -44,6 +48,7 @@ class FakeAlibabaKms:
     aliases: dict[str, str] = field(default_factory=dict)
     nonces: set[str] = field(default_factory=set)
     asked: list[dict[str, str]] = field(default_factory=list)
+    refusal: Refused | None = None  # what it says to everything
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -55,6 +60,8 @@ class FakeAlibabaKms:
         self.asked.append(parameters)
         try:
             self._authenticate(parameters)
+            if self.refusal is not None:
+                raise self.refusal
             return web.json_response({"RequestId": str(uuid4()), **self._do(parameters)})
         except Refused as refused:
             body = {
@@ -134,3 +141,30 @@ class FakeAlibabaKms:
         except (ValueError, IndexError, InvalidTag) as cause:
             raise Refused(400, "InvalidCiphertextBlob") from cause
         return {"KeyId": key_id, "Plaintext": plain.decode()}
+
+
+@contextmanager
+def running(fake: FakeAlibabaKms) -> Iterator[str]:
+    """Serve it on a port of its own, in a thread, and give its URL."""
+    loop, started, urls = asyncio.new_event_loop(), threading.Event(), []
+
+    async def serve() -> web.AppRunner:
+        runner = web.AppRunner(fake.application())
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        urls.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        started.set()
+        return runner
+
+    def run() -> None:
+        runner = loop.run_until_complete(serve())
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert started.wait(20)
+    yield urls[0]
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
