@@ -20,7 +20,17 @@ from sseproxy.format import (
     segment_stored_size,
     stored_size,
 )
-from sseproxy.model import Algorithm, Binding, Checksum, ChecksumAlgorithm, ChecksumType, EtagMode, Layout, Suite
+from sseproxy.model import (
+    CHECKSUM_WIDTHS,
+    Algorithm,
+    Binding,
+    Checksum,
+    ChecksumAlgorithm,
+    ChecksumType,
+    EtagMode,
+    Layout,
+    Suite,
+)
 from sseproxy.operations.assertions import Assertions, BodyFacts
 from sseproxy.operations.body_check import BodyCheck
 from sseproxy.operations.sealing import attributes_of, entry_of, seal_segment, seal_whole
@@ -113,7 +123,7 @@ def test_an_opaque_object_has_no_md5() -> None:
 
 @pytest.mark.parametrize("algorithm", ChecksumAlgorithm)
 def test_whatever_a_client_asserts_fits_into_the_attributes(algorithm: ChecksumAlgorithm) -> None:
-    checksum = Checksum(algorithm=algorithm, type=ChecksumType.FULL_OBJECT, value=bytes(32))
+    checksum = Checksum(algorithm=algorithm, type=ChecksumType.FULL_OBJECT, value=bytes(CHECKSUM_WIDTHS[algorithm]))
 
     assert fit_beside_the_table(
         Attributes(
