@@ -1,6 +1,6 @@
 """Promise: names, metadata and headers that an OSS object is stored with, and their limits (OSS dossier §6.1)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -15,18 +15,6 @@ from tests.support.servers import Server
 _BAD_KEY = (400, "InvalidObjectName", "The specified object is not valid.")
 _BAD_BUCKET = (400, "InvalidBucketName", "The specified bucket is not valid.")
 _TOO_LARGE = (400, "InvalidArgument", "Your metadata headers exceed the maximum allowed metadata size")
-
-
-@pytest.fixture
-def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev_or_store, bucket_name) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(dev, bucket_name) as bucket:
-        yield bucket
 
 
 def _complete(bucket: Any, key: str, headers: dict[str, str]) -> Any:

@@ -16,7 +16,7 @@ import requests
 
 from tests.support.forms import form_error, oss_form, post_form
 from tests.support.kms_swap import create_key
-from tests.support.oss_clients import oss2_bucket, oss2_refusal
+from tests.support.oss_clients import created_bucket, oss2_bucket, oss2_refusal
 from tests.support.servers import SECRET_KEY, Launcher, Server, own_state
 
 _SSE = "x-oss-server-side-encryption"
@@ -33,10 +33,8 @@ def server(launcher: Launcher, store: Server) -> Server:
 
 @pytest.fixture
 def bucket(server: Server, bucket_name: str) -> Iterator[Any]:
-    bucket = oss2_bucket(server, bucket_name)
-    bucket.create_bucket()
-    yield bucket
-    bucket.session.session.close()
+    with created_bucket(server, bucket_name) as bucket:
+        yield bucket
 
 
 @pytest.fixture
