@@ -13,6 +13,7 @@ from sseproxy.store.faults import Fault
 from sseproxy.store.receive import Received, announced_length, receive
 from sseproxy.store.records import Change, Metadata, ObjectRow
 from sseproxy.store.service import Call, Service, now_ms
+from sseproxy.store.texts import natural
 from sseproxy.store.traits import read_traits
 from sseproxy.store.versioning import change_headers, discard
 from sseproxy.store.wires import MOST_BODY_BYTES
@@ -61,9 +62,10 @@ async def append_object(service: Service, call: Call) -> web.StreamResponse:
 
 def _position(call: Call) -> int:
     text = call.query("position") or ""
-    if not (text.isascii() and text.isdigit()):
+    position = natural(text)
+    if position is None:
         raise Fault("InvalidArgument", details={"ArgumentName": "position", "ArgumentValue": text})
-    return int(text)
+    return position
 
 
 def _check(service: Service, call: Call, present: ObjectRow | None, position: int) -> None:

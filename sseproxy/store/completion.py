@@ -18,7 +18,7 @@ from sseproxy.store.multipart import no_such_upload
 from sseproxy.store.receive import read_document
 from sseproxy.store.records import Change, Metadata, ObjectRow, PartRow, Piece, UploadRow, b64
 from sseproxy.store.service import Call, Service, now_ms
-from sseproxy.store.texts import Node, child, parse_document, shown_name
+from sseproxy.store.texts import Node, child, natural, parse_document, shown_name
 from sseproxy.store.traits import Traits, acl_of
 from sseproxy.store.versioning import change_headers, discard
 from sseproxy.store.wires import MOST_PARTS
@@ -134,13 +134,14 @@ def _chosen(service: Service, call: Call, upload: UploadRow, body: bytes) -> tup
 
 def _named(element: Element) -> Named:
     number, etag = child(element, "PartNumber"), child(element, "ETag")
-    if number is None or etag is None or not number.strip().isdigit():
+    counted = None if number is None else natural(number.strip())
+    if number is None or counted is None or etag is None:
         raise Fault("MalformedXML")
     checksums = {name: value for name in SIZES if (value := child(element, f"Checksum{name.upper()}")) is not None}
-    if not 1 <= int(number) <= MOST_PARTS:
+    if not 1 <= counted <= MOST_PARTS:
         text = "Part number must be an integer between 1 and 10000, inclusive"
         raise Fault("InvalidArgument", text, details={"ArgumentName": "partNumber", "ArgumentValue": number})
-    return Named(number=int(number), etag=etag.strip().strip('"').lower(), checksums=checksums)
+    return Named(number=counted, etag=etag.strip().strip('"').lower(), checksums=checksums)
 
 
 def _match(call: Call, upload: UploadRow, named: Named, part: PartRow | None) -> PartRow:

@@ -16,7 +16,7 @@ from sseproxy.store.receive import announced_length, read_document, receive
 from sseproxy.store.records import PartRow, UploadRow, b64
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.target import name_bytes
-from sseproxy.store.texts import Node, iso_date, shown_name
+from sseproxy.store.texts import Node, iso_date, natural, shown_name
 from sseproxy.store.traits import read_traits, shown_class
 from sseproxy.store.wires import MOST_PARTS, OWNER_ID
 
@@ -88,9 +88,10 @@ def no_such_upload(upload: str) -> Fault:
 def part_number(call: Call) -> int:
     """Return the number of the part that the request is about."""
     text = call.query("partNumber") or ""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_PARTS):
+    number = natural(text)
+    if number is None or not 1 <= number <= MOST_PARTS:
         raise Fault("InvalidArgument", _PART_NUMBER, details={"ArgumentName": "partNumber", "ArgumentValue": text})
-    return int(text)
+    return number
 
 
 async def upload_part(service: Service, call: Call) -> web.StreamResponse:

@@ -15,7 +15,7 @@ from sseproxy.store.records import Metadata, ObjectRow, b64
 from sseproxy.store.send import send_file
 from sseproxy.store.service import Call, Service, now_ms
 from sseproxy.store.target import name_bytes
-from sseproxy.store.texts import http_date
+from sseproxy.store.texts import http_date, natural
 from sseproxy.store.traits import Traits, load_tags, read_traits, shown_class
 from sseproxy.store.versioning import asked_version, change_headers, delete, discard, find, version_headers
 
@@ -204,10 +204,11 @@ def _if_range_holds(call: Call, row: ObjectRow) -> bool:
 
 
 def _part_span(text: str, row: ObjectRow, metadata: Metadata, headers: CIMultiDict[str]) -> Span | None:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10_000):
+    number = natural(text)
+    if number is None or not 1 <= number <= 10_000:
         details = {"ArgumentName": "partNumber", "ArgumentValue": text}
         raise Fault("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive", details=details)
-    number, sizes = int(text), [piece.size for piece in metadata.parts] or [row.size]
+    sizes = [piece.size for piece in metadata.parts] or [row.size]
     if number > len(sizes):
         details = {"ActualPartCount": str(len(sizes)), "PartNumberRequested": text}
         raise Fault("InvalidPartNumber", details=details)

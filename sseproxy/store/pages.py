@@ -13,8 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from sseproxy.store.faults import Fault
 from sseproxy.store.service import Call
-
-_MOST_DIGITS = 20  # of a number that is read at all; `int` refuses thousands
+from sseproxy.store.texts import natural
 
 
 class Keyed(Protocol):
@@ -106,7 +105,8 @@ def whole_number(call: Call, name: str, default: int) -> int:
     text = call.query(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) <= 2**31 - 1):
+    number = natural(text)
+    if number is None or number > 2**31 - 1:
         text_ = f"Argument {name} must be an integer between 0 and 2147483647"
         raise Fault("InvalidArgument", text_, details={"ArgumentName": name, "ArgumentValue": text})
-    return int(text)
+    return number

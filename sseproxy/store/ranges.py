@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sseproxy.store.faults import Fault
 from sseproxy.store.service import Call
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
-_COPY_RANGE = re.compile(r"bytes=(\d+)-(\d+)", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
+_COPY_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})", re.ASCII)
 _COPY_FORM = (
     "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based "
     "offsets of the first and last bytes to copy"

@@ -16,6 +16,7 @@ from sseproxy.store.digests import Digested, Digests
 from sseproxy.store.faults import Fault
 from sseproxy.store.files import Buffer, write_all
 from sseproxy.store.service import CONTINUED, Call, Service, awaits_continue
+from sseproxy.store.texts import natural
 from sseproxy.store.wires import MOST_BODY_BYTES
 
 _BATCH = 1024 * 1024
@@ -43,12 +44,13 @@ def announced_length(call: Call) -> int | None:
         if call.wire.name == "oss" and "Transfer-Encoding" in call.headers:
             return None
         raise Fault("MissingContentLength")
-    if not (text.isascii() and text.isdigit()):
+    length = natural(text)
+    if length is None:
         raise Fault("MissingContentLength")
-    if int(text) > MOST_BODY_BYTES:
+    if length > MOST_BODY_BYTES:
         details = {"ProposedSize": text, "MaxSizeAllowed": str(MOST_BODY_BYTES)}
         raise Fault("EntityTooLarge", details=details)
-    return int(text)
+    return length
 
 
 async def receive(

@@ -12,6 +12,7 @@ from defusedxml.ElementTree import fromstring
 
 from sseproxy.store.faults import Fault
 
+_MOST_DIGITS = 19  # more are slow to read, and `int` refuses thousands
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SPECIAL = re.compile('[&<>"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]')
@@ -19,6 +20,11 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 Content = str | int | Sequence["Node"]
 Node = tuple[str, Content]
+
+
+def natural(text: str) -> int | None:
+    """Return a number in nothing but decimal digits, at most as many as sizes have; None for all else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def http_date(milliseconds: int) -> str:
