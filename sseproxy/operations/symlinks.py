@@ -10,16 +10,19 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from sseproxy.dialect.base import Dialect
-from sseproxy.errors import UpstreamError
+from sseproxy.errors import PreconditionFailed, UpstreamError
 from sseproxy.exchange import Request, Response
 from sseproxy.model import ObjectRef
 from sseproxy.operations.backend import Address, address_of, expect, object_request
 from sseproxy.operations.context import Services
+from sseproxy.operations.viewing import KEPT_WHEN_NOT_MODIFIED
 from sseproxy.policy.forwarding import to_client
 from sseproxy.signing.canonical import encode_key
+from sseproxy.wire.conditions import parse_conditions
+from sseproxy.wire.headers import parse_http_date
 
 _LINK = "Symlink"
 _OF_THE_BYTES = ("Accept-Ranges", "Content-MD5", "Content-Range", "ETag")
@@ -35,6 +38,7 @@ async def target_of(services: Services, request: Request, headers: Mapping[str, 
     dialect = services.dialect
     if not is_link(dialect, headers):
         return None
+    remaining = _without_dates(request, headers)
     target = await named_by(services, address_of(request))
     query_of_target = request.query.copy()
     query_of_target.popall("versionId", None)
@@ -42,8 +46,27 @@ async def target_of(services: Services, request: Request, headers: Mapping[str, 
         request,
         key=target.ref.key,
         raw_key=target.raw_key,
+        headers=remaining,
         query=CIMultiDictProxy(query_of_target),
     )
+
+
+def _without_dates(request: Request, link: Mapping[str, str]) -> CIMultiDictProxy[str]:
+    """Return the request's headers without a condition on dates that the link's own date settles.
+
+    What is shown of a link is the later of its date and its target's. Where that is later than the date of a condition,
+    the target's alone could say otherwise. Raises `PreconditionFailed`.
+    """
+    conditions, headers = parse_conditions(request.headers), CIMultiDict(request.headers)
+    since, until = conditions.if_modified_since, conditions.if_unmodified_since
+    shown = parse_http_date(link.get("Last-Modified", ""))
+    if shown is None:
+        return request.headers
+    if until is not None and shown > until and conditions.if_match is None:
+        raise PreconditionFailed(Condition="If-Unmodified-Since")
+    if since is not None and shown > since:
+        headers.popall("If-Modified-Since")
+    return CIMultiDictProxy(headers)
 
 
 async def named_by(services: Services, link: Address) -> Address:
@@ -62,12 +85,13 @@ async def named_by(services: Services, link: Address) -> Address:
 def as_link(dialect: Dialect, answer: Response, link: Mapping[str, str]) -> Response:
     """Return the answer of a target as one that was read through a link; `link` are the storage's headers of that.
 
-    Length, ETag, digests and encryption are the target's, everything else is the link's. An answer without a body that
-    says that nothing has changed stays what it is.
+    Length, ETag, digests and encryption are the target's, everything else is the link's.
     """
-    if answer.status == HTTPStatus.NOT_MODIFIED:
-        return answer
     headers = to_client(link, dialect, sealed=True)
+    if answer.status == HTTPStatus.NOT_MODIFIED:
+        told = {"etag", dialect.header("version-id"), *(name.lower() for name in KEPT_WHEN_NOT_MODIFIED)}
+        kept = [(name, value) for name, value in headers.items() if name.lower() in told]
+        return replace(answer, headers=CIMultiDict([*kept, ("ETag", answer.headers["ETag"])]))
     sse = dialect.sse.prefix
     for name, value in answer.headers.items():
         if name in _OF_THE_BYTES or name == dialect.crc64_header or name.lower().startswith(sse):

@@ -23,7 +23,7 @@ from sseproxy.wire.byte_ranges import content_range
 from sseproxy.wire.conditions import Failed, NotModified, evaluate, parse_conditions
 
 _CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
-_KEPT_WHEN_NOT_MODIFIED = ("Last-Modified", "Cache-Control", "Expires", "Vary")
+KEPT_WHEN_NOT_MODIFIED = ("Last-Modified", "Cache-Control", "Expires", "Vary")
 _OVERRIDE = "response-"
 _ANONYMOUS_OVERRIDES = "Request specific response headers cannot be used for anonymous GET requests."
 
@@ -73,7 +73,7 @@ def judge(services: Services, request: Request, subject: Opened | Unsealed) -> R
         return None
     shown = to_client(subject.found.headers, services.dialect, sealed=isinstance(subject, Opened))
     headers: CIMultiDict[str] = CIMultiDict()
-    for name in (*_KEPT_WHEN_NOT_MODIFIED, services.dialect.header("version-id")):
+    for name in (*KEPT_WHEN_NOT_MODIFIED, services.dialect.header("version-id")):
         if name in shown:
             headers[name] = shown[name]
     headers["ETag"] = services.dialect.show_etag(subject.etag)
