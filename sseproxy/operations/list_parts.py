@@ -10,7 +10,7 @@ from datetime import datetime
 
 from multidict import CIMultiDict
 
-from sseproxy.dialect.base import PartsPage, PartView, UploadFacts
+from sseproxy.dialect.base import PartsPage, PartView
 from sseproxy.errors import InvalidArgument
 from sseproxy.exchange import Request, Response
 from sseproxy.format import ClosingKeys, DataKey, PartRecord
@@ -47,7 +47,7 @@ async def list_parts(services: Services, request: Request) -> Response:
         truncated=truncated,
         url_encoded=request.query.get("encoding-type") == "url",
         parts=shown,
-        facts=pages[0].facts,
+        facts=services.dialect.xml.parse_upload_facts(pages[0].document),
         checksum_algorithm=upload.checksum_algorithm,
         checksum_type=upload.checksum_type,
         client_encryption=upload.client_encryption or {},
@@ -117,7 +117,7 @@ class _Page:
     """A page of the backend's ListParts."""
 
     parts: Sequence[PartView]
-    facts: UploadFacts
+    document: bytes
 
 
 async def _pages(
@@ -137,7 +137,7 @@ async def _pages(
             await expect(services, response, 200)
             document = await response.read(_DOCUMENT)
         parts, marker = services.dialect.xml.parse_parts(document)
-        yield _Page(parts, services.dialect.xml.parse_upload_facts(document))
+        yield _Page(parts, document)
         seen += len(parts)
         if most is not None and seen >= most:
             return
