@@ -42,7 +42,11 @@ class NotModifiedCopy(PreconditionFailed):
 
 
 def copy_source_of(dialect: Dialect, request: Request) -> Address:
-    """Return the object that a copy reads. Raises `InvalidArgument` where the header names none."""
+    """Return the object that a copy reads.
+
+    Raises `InvalidArgument` where the header names none, and what is wrong with its names: they go into the URL of a
+    request to the storage, where another bucket name could lead elsewhere.
+    """
     name = dialect.header("copy-source")
     value = request.headers.get(name, "")
     path, names_version, version_id = value.partition(_VERSION)
@@ -51,6 +55,7 @@ def copy_source_of(dialect: Dialect, request: Request) -> Address:
         raise InvalidArgument(_NO_SOURCE, ArgumentName=name, ArgumentValue=value)
     if names_version and not version_id:
         raise InvalidArgument(_NO_VERSION, ArgumentName=name, ArgumentValue="")
+    dialect.check_names(bucket, key)
     return Address(ObjectRef(bucket, key, unquote(version_id) or None), encode_key(key))
 
 

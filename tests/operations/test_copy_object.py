@@ -6,7 +6,14 @@ from hashlib import md5
 
 import pytest
 
-from sseproxy.errors import AccessRefused, InvalidArgument, InvalidRequest, PreconditionFailed, UpstreamAnswered
+from sseproxy.errors import (
+    AccessRefused,
+    InvalidArgument,
+    InvalidBucketName,
+    InvalidRequest,
+    PreconditionFailed,
+    UpstreamAnswered,
+)
 from sseproxy.format import stored_size
 from tests.operations.fakes import Sent
 from tests.operations.world import Answer, World
@@ -206,3 +213,31 @@ async def test_tags_go_along_with_an_object_that_is_sealed_on_the_way(s3: World)
 
     assert b"<Key>a b</Key><Value>c&amp;d</Value>" in (await s3.do("GET", "/bucket/kept?tagging")).body
     assert b"<Key>x</Key><Value>y</Value>" in (await s3.do("GET", "/bucket/replaced?tagging")).body
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "state%3Flist-type=2&x=",
+        "state%23",
+        "host.test%3F",
+        "user@host.test",
+        "host.test:80",
+        "host.test%5C",
+        "b%0d%0aX:1",
+        "b%20",
+    ],
+)
+@pytest.mark.parametrize("query", ["", "?partNumber=1&uploadId=x"])
+async def test_a_source_bucket_that_would_be_read_as_another_place_is_refused(
+    world: World, bucket: str, query: str
+) -> None:
+    if query:
+        created = await world.do("POST", "/bucket/to?uploads")
+        query = f"?partNumber=1&uploadId={created.body.decode().split('UploadId>')[1].removesuffix('</')}"
+    world.journal.sent.clear()
+
+    with pytest.raises(InvalidBucketName):
+        await _copy(world, f"/{bucket}/k", f"to{query}")
+
+    assert world.journal.sent == []
