@@ -6,6 +6,7 @@ and what would be covered twice costs 2 CPU seconds per GiB. With `trailing_chec
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from multidict import CIMultiDict
 from sseproxy import __version__
 from sseproxy.credentials.held import Credentials
 from sseproxy.dialect.base import Dialect
+from sseproxy.errors import InvalidBucketName
 from sseproxy.exchange import Body
 from sseproxy.ports import UpstreamRequest
 from sseproxy.settings_upstream import UpstreamSettings
@@ -28,6 +30,7 @@ from sseproxy.upstream.framing import PAYLOAD_FORM, TRAILER, AwsChunkedEncoder, 
 _MOST_HASHED = 64 * 1024  # bytes of a held body that are hashed: 0.1 ms
 _SIGNED = frozenset({"content-type", "content-md5", "content-encoding"})  # besides Host and the dialect's own headers
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_BUCKET = re.compile(r"[A-Za-z0-9._-]+")  # whatever either dialect takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +108,14 @@ class OutgoingAuth:
         return Outgoing(url=f"{self._scheme}://{host}{raw_path}{query}", headers=headers, body=body, length=length)
 
     def _address(self, request: UpstreamRequest) -> tuple[str, str]:
+        """Return host and path. Raises `InvalidBucketName` for what would be read as another host, path or query.
+
+        Whoever asks has checked the name already; this is the last place before it is put into a URL and signed.
+        """
         if request.bucket is None:
             return self._host, "/"
+        if _BUCKET.fullmatch(request.bucket) is None:
+            raise InvalidBucketName(BucketName=request.bucket)
         if self._settings.addressing == "virtual":
             return f"{request.bucket}.{self._host}", f"/{request.raw_key}"
         return self._host, f"/{request.bucket}/{request.raw_key}"

@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 
 from sseproxy.credentials.held import Credentials
 from sseproxy.dialect import DIALECTS
+from sseproxy.errors import InvalidBucketName
 from sseproxy.exchange import body_of
 from sseproxy.ports import UpstreamRequest
 from sseproxy.settings_upstream import UpstreamSettings
@@ -51,6 +52,16 @@ def test_a_request_goes_to_its_resource(
     outgoing = _prepare(request_, **settings)
 
     assert (outgoing.url, outgoing.headers["Host"]) == (url, host)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("addressing", ["path", "virtual"])
+@pytest.mark.parametrize(
+    "bucket", ["", "b?x", "b#", "b/c", "b\\c", "a@b", "a:80", "a b", "b%3F", "b\r\nX: 1", "\u00e9"]
+)
+def test_no_request_goes_where_a_buckets_name_would_lead_it(dialect: str, addressing: str, bucket: str) -> None:
+    with pytest.raises(InvalidBucketName):
+        _prepare(_request(bucket=bucket), dialect, addressing=addressing)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
