@@ -76,7 +76,9 @@ class RouteTable:
         found = self._find(method, level, query, headers)
         if isinstance(found, RequestError):
             return found
-        names = ", ".join(sorted(self._selectors(level, query))) or "this request"
+        selectors = self._selectors(level, query)
+        refused_alone = {name for name in selectors if self._alone(method, level, name) is Operation.REFUSE}
+        names = ", ".join(sorted(refused_alone or selectors)) or "this request"
         return UnsupportedFeature(f"This endpoint seals objects and does not support {names[:_LONGEST_SHOWN]}.")
 
     def _find(
@@ -97,10 +99,15 @@ class RouteTable:
     def _operation(self, method: str, level: Level, selectors: frozenset[str]) -> Operation | None:
         operation = self._index.get((method, level, selectors))
         if operation is None and len(selectors) > 1:
-            each = {self._index.get((method, level, frozenset((name,)))) for name in selectors}
+            each = {self._alone(method, level, name) for name in selectors}
             if each == {Operation.PASS}:  # whichever of them the storage takes
                 return Operation.PASS
+            if Operation.REFUSE in each:  # whatever it comes with
+                return Operation.REFUSE
         return operation
+
+    def _alone(self, method: str, level: Level, name: str) -> Operation | None:
+        return self._index.get((method, level, frozenset((name,))))
 
     def _by_header(
         self, operation: Operation, query: Mapping[str, str], headers: Mapping[str, str]
