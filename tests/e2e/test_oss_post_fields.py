@@ -241,9 +241,11 @@ def test_nothing_is_overwritten_where_a_field_forbids_it(bucket: Any, url: str) 
     forbid = {"x-oss-forbid-overwrite": "true"}
 
     assert post_form(url, _form(bucket) | forbid).status_code == 204
-    assert form_error(post_form(url, _form(bucket) | forbid, b"second")) == (
-        409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten."
-    )  # fmt: skip
+    for file in (b"second", bytes(2 << 20)):
+        assert form_error(post_form(url, _form(bucket) | forbid, file)) == (
+            409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten."
+        )  # fmt: skip
+    assert bucket.list_multipart_uploads().upload_list == []
     assert bucket.get_object("k").read() == _BODY
     assert post_form(url, _form(bucket) | {"x-oss-forbid-overwrite": "false"}, b"second").status_code == 204
 
