@@ -10,7 +10,6 @@ from pathlib import Path
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.cache.file import open_file_cache
 from sseproxy.cache.memory import MemoryCache
-from sseproxy.cache.server import open_server_cache
 from sseproxy.dialect import DIALECTS
 from sseproxy.errors import ConfigurationError, KeyServiceError, UpstreamUnavailable
 from sseproxy.kms import build_kms
@@ -91,6 +90,9 @@ async def open_entry_cache(stack: AsyncExitStack, settings: Settings) -> EntryCa
     """Open the cache of listings' entries; `stack` closes it. Raises `ConfigurationError` for an unusable file."""
     cache = settings.cache
     if cache.entries_url is not None:
+        # A tenth of every start goes into importing its client, which few configurations need.
+        from sseproxy.cache.server import open_server_cache
+
         server = open_server_cache(cache.entries_url.get_secret_value(), int(cache.entries_lifetime))
         return await stack.enter_async_context(server)
     path = cache.entries_file

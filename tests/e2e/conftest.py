@@ -13,7 +13,7 @@ from tests.support.moto_kms import MotoKms, running_moto
 from tests.support.openbao import OpenBao, running_openbao
 from tests.support.oss_clients import created_bucket
 from tests.support.places import OSS_PROXIES, S3_PROXIES, STORE
-from tests.support.servers import Launcher, Server
+from tests.support.servers import Launcher, Server, own_state
 from tests.support.sessions import launching, without_settings_of_this_machine
 
 
@@ -84,6 +84,12 @@ def on_weed_https(launcher: Launcher, weed: Server, on_weed: Server, certificate
     return launcher.proxy(weed, on_weed.data, tls=certificates)
 
 
+@pytest.fixture(scope="session")
+def oss_alone(launcher: Launcher, store: Server) -> Server:
+    """A proxy that speaks OSS alone, so that even what has no field is answered in OSS's words."""
+    return launcher.proxy(store, dialect="oss", extra=own_state("oss-alone"))
+
+
 @pytest.fixture(params=[*S3_PROXIES, STORE])
 def s3(request: pytest.FixtureRequest) -> Server:
     """Every place where an S3 client may be used, one after the other (tests/support/places.py)."""
@@ -116,6 +122,13 @@ def bucket(dev_or_store: Server, bucket_name: str) -> Iterator[Any]:
 def sealed(dev: Server, bucket_name: str) -> Iterator[Any]:
     """The same where it is sealed alone."""
     with created_bucket(dev, bucket_name) as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def form_bucket(oss_alone: Server, bucket_name: str) -> Iterator[Any]:
+    """The same where only OSS is spoken, for forms, which are posted to its URL."""
+    with created_bucket(oss_alone, bucket_name) as bucket:
         yield bucket
 
 

@@ -1,6 +1,5 @@
 """Promise: a form is taken however clients bring it over the wire, and what is none is told so (OSS dossier §6.11)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import oss2
@@ -8,28 +7,16 @@ import pytest
 import requests
 
 from tests.support.forms import form_error, oss_form, post_form
-from tests.support.oss_clients import created_bucket, oss2_bucket, oss2_refusal
+from tests.support.oss_clients import oss2_bucket, oss2_refusal
 from tests.support.raw_http import connect, exchange, head_bytes, read_answer
-from tests.support.servers import Launcher, Server, own_state
+from tests.support.servers import Server
 
 _BODY = b"hello"
 
 
-@pytest.fixture(scope="module")
-def server(launcher: Launcher, store: Server) -> Server:
-    """A proxy that speaks OSS alone, so that even what has no field is answered in OSS's words."""
-    return launcher.proxy(store, dialect="oss", extra=own_state("post-framing"))
-
-
 @pytest.fixture
-def bucket(server: Server, bucket_name: str) -> Iterator[Any]:
-    with created_bucket(server, bucket_name) as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def url(server: Server, bucket: Any) -> str:
-    return f"{server.url}/{bucket.bucket_name}"
+def url(oss_alone: Server, form_bucket: Any) -> str:
+    return f"{oss_alone.url}/{form_bucket.bucket_name}"
 
 
 def _form(bucket: Any) -> dict[str, str]:
@@ -49,53 +36,55 @@ def _refused(bucket: Any, answer: requests.Response) -> tuple[int, str, str]:
     return form_error(answer)
 
 
-def test_a_post_that_is_no_form_is_told_so(bucket: Any, url: str) -> None:
+def test_a_post_that_is_no_form_is_told_so(form_bucket: Any, url: str) -> None:
     broken = {"Content-Type": "multipart/form-data; boundary=x"}
 
-    assert _refused(bucket, requests.post(url, data=b"--y\r\n", headers=broken, timeout=60)) == (
+    assert _refused(form_bucket, requests.post(url, data=b"--y\r\n", headers=broken, timeout=60)) == (
         400, "MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data."
     )  # fmt: skip
-    assert oss2_refusal(bucket._do, "POST", bucket.bucket_name, "", data=b"key=k") == (
+    assert oss2_refusal(form_bucket._do, "POST", form_bucket.bucket_name, "", data=b"key=k") == (
         400, "RequestIsNotMultiPartContent", "Bucket POST must be of the enclosure-type multipart/form-data"
     )  # fmt: skip
-    twice: Any = [(name, (None, value)) for name, value in _form(bucket).items()]
+    twice: Any = [(name, (None, value)) for name, value in _form(form_bucket).items()]
     twice += [("KEY", (None, "j")), ("file", ("a", _BODY))]
-    assert _refused(bucket, requests.post(url, files=twice, timeout=60))[:2] == (400, "InvalidArgument")
+    assert _refused(form_bucket, requests.post(url, files=twice, timeout=60))[:2] == (400, "InvalidArgument")
 
 
-def test_fields_have_a_size_together_and_each_alone(bucket: Any, url: str) -> None:
+def test_fields_have_a_size_together_and_each_alone(form_bucket: Any, url: str) -> None:
     many = {f"x:{number}": "x" * 10_000 for number in range(14)}
 
-    assert _refused(bucket, post_form(url, _form(bucket) | many)) == (
+    assert _refused(form_bucket, post_form(url, _form(form_bucket) | many)) == (
         400, "MaxPOSTPreDataLengthExceededError", "Your POST request fields preceding the upload file were too large."
     )  # fmt: skip
     for field in ({"x:long": "x" * 140_000}, {"x" * 8193: ""}):
-        assert _refused(bucket, post_form(url, _form(bucket) | field)) == (
+        assert _refused(form_bucket, post_form(url, _form(form_bucket) | field)) == (
             400, "FieldItemTooLong", "A field of your POST request is too large."
         )  # fmt: skip
 
 
-def test_a_form_is_chunked_or_has_a_length(server: Server, bucket: Any, url: str) -> None:
-    head, body = _prepared(url, _form(bucket))
-    target = f"/{bucket.bucket_name}"
+def test_a_form_is_chunked_or_has_a_length(oss_alone: Server, form_bucket: Any, url: str) -> None:
+    head, body = _prepared(url, _form(form_bucket))
+    target = f"/{form_bucket.bucket_name}"
 
-    neither = exchange(server, "POST", target, head)
+    neither = exchange(oss_alone, "POST", target, head)
     chunked = exchange(
-        server, "POST", target, {**head, "Transfer-Encoding": "chunked"},
+        oss_alone, "POST", target, {**head, "Transfer-Encoding": "chunked"},
         f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n",
     )  # fmt: skip
 
     assert neither.error == (411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
     assert chunked.status == 204
-    assert bucket.get_object("k").read() == _BODY
+    assert form_bucket.get_object("k").read() == _BODY
 
 
-def test_a_form_waits_for_continue_where_it_says_so(server: Server, bucket: Any, url: str) -> None:
-    head, body = _prepared(url, _form(bucket))
+def test_a_form_waits_for_continue_where_it_says_so(oss_alone: Server, form_bucket: Any, url: str) -> None:
+    head, body = _prepared(url, _form(form_bucket))
     head["Content-Length"] = str(len(body))
 
-    with connect(server) as connection:  # curl does this from 1 MiB on
-        connection.sendall(head_bytes(server, "POST", f"/{bucket.bucket_name}", {**head, "Expect": "100-continue"}))
+    with connect(oss_alone) as connection:  # curl does this from 1 MiB on
+        connection.sendall(
+            head_bytes(oss_alone, "POST", f"/{form_bucket.bucket_name}", {**head, "Expect": "100-continue"})
+        )
         first = connection.recv(25)
         connection.sendall(body)
         answer = read_answer(connection)
@@ -105,19 +94,21 @@ def test_a_form_waits_for_continue_where_it_says_so(server: Server, bucket: Any,
 
 @pytest.mark.parametrize("path", ["/", ""])
 def test_a_form_may_go_to_a_host_of_the_buckets_own(dev: Server, bucket_name: str, path: str) -> None:
-    bucket = oss2_bucket(dev, bucket_name)
-    bucket.create_bucket()
+    form_bucket = oss2_bucket(dev, bucket_name)
+    form_bucket.create_bucket()
     host = {"Host": f"{bucket_name}.localhost:{dev.port}"}
     form = oss_form(bucket_name, key="a b", success_action_status="201")
 
     answer = requests.post(dev.url + path, data=form, files={"file": ("a", _BODY)}, headers=host, timeout=60)
 
     assert (answer.status_code, answer.headers["Location"]) == (201, f"http://{host['Host']}/a%20b")
-    assert bucket.get_object("a b").read() == _BODY
+    assert form_bucket.get_object("a b").read() == _BODY
 
 
-def test_a_form_beside_another_signature_is_refused(bucket: Any, url: str) -> None:
+def test_a_form_beside_another_signature_is_refused(form_bucket: Any, url: str) -> None:
     authorization = {"Authorization": "OSS sseproxy-dev:AAAA"}
-    answer = requests.post(url, data=_form(bucket), files={"file": ("a", _BODY)}, headers=authorization, timeout=60)
+    answer = requests.post(
+        url, data=_form(form_bucket), files={"file": ("a", _BODY)}, headers=authorization, timeout=60
+    )
 
-    assert _refused(bucket, answer)[:2] == (400, "InvalidArgument")
+    assert _refused(form_bucket, answer)[:2] == (400, "InvalidArgument")
