@@ -98,8 +98,8 @@ async def _copy(services: Services, request: Request) -> Response:
         streamed = await _streamed(services, plan, subject, algorithm, keeps_etag=keeps_etag)
         return await _answer(services, plan, subject, None, streamed)
     if _may_storage_copy(services, plan, subject, known):
-        copied = await _rewrapped(services, plan, subject, known)
-        return await _answer(services, plan, subject, subject.attributes, copied)
+        answered = await _rewrapped(services, plan, subject, known)
+        return await _answer(services, plan, subject, subject.attributes, answered)
     check_source_size(dialect, subject.size)
     known.require(*on_put(plan.conditions))
     await _copy_tags(services, plan, subject)

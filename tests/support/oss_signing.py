@@ -7,14 +7,24 @@ import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import quote, unquote, unquote_plus
 
 from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY
 
 Headers = Mapping[str, str]
+MISMATCH = (
+    403,
+    "SignatureDoesNotMatch",
+    "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+)
 _V4, _UNSIGNED, _TERMINAL = "OSS4-HMAC-SHA256", "UNSIGNED-PAYLOAD", "aliyun_v4_request"
+
+
+def now() -> datetime:
+    """Return the time in whole seconds, as signatures have it."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def sign_v1(
