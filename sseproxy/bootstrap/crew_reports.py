@@ -6,7 +6,7 @@ from typing import Any
 
 from sseproxy.bootstrap.crew import Crew
 from sseproxy.bootstrap.telemetry import Telemetry
-from sseproxy.bootstrap.worker_process import NoAnswer, WorkerProcess
+from sseproxy.bootstrap.worker_process import HasEnded, NoAnswer, WorkerProcess
 from sseproxy.telemetry.merging import MergedMetrics
 
 _SUPERVISOR = "supervisor"
@@ -28,8 +28,9 @@ class CrewReports:
         """Return what keeps workers from being ready, by the problem's name and the worker's number."""
         if self._crew.is_ending:
             return {"process": "draining"}
-        found = {f"worker {number}": "does not serve" for number, one in self._crew.workers().items() if one is None}
-        for number, problems in (await self._ask_all("problems")).items():
+        answers = await self._ask_all("problems")
+        found = {f"worker {number}": "does not serve" for number in self._crew.workers() if number not in answers}
+        for number, problems in sorted(answers.items()):
             if problems is None:
                 found[f"worker {number}"] = "does not answer"
             else:
@@ -39,25 +40,27 @@ class CrewReports:
     async def metrics(self) -> bytes:
         """Return the sum of all workers' metrics, those that have ended included."""
         lives = {number: one.pid for number, one in self._crew.workers().items() if one is not None}
-        for number, document in (await self._ask_all("metrics")).items():
+        answers = await self._ask_all("metrics")
+        for number, document in answers.items():
             if document is not None:
                 self._merged.update(str(number), lives[number], document.encode())
         self._merged.update(_SUPERVISOR, 0, self._own.render())
-        return self._merged.render({_SUPERVISOR, *map(str, lives)})
+        return self._merged.render({_SUPERVISOR, *map(str, answers)})
 
     async def _ask_all(self, about: str) -> dict[int, Any]:
-        """Return what each worker that serves answers, None where it does not."""
+        """Return what each worker that serves answers, None where it hangs; who ends meanwhile is left out."""
+        answers: dict[int, Any] = {}
+
+        async def ask(number: int, worker: WorkerProcess) -> None:
+            try:
+                answers[number] = await worker.ask(about)
+            except NoAnswer:
+                answers[number] = None
+            except HasEnded:
+                return
+
         async with asyncio.TaskGroup() as group:
-            asked = {
-                number: group.create_task(_ask(worker, about))
-                for number, worker in self._crew.workers().items()
-                if worker is not None
-            }
-        return {number: task.result() for number, task in asked.items()}
-
-
-async def _ask(worker: WorkerProcess, about: str) -> Any:  # noqa: ANN401  # whatever JSON can say
-    try:
-        return await worker.ask(about)
-    except NoAnswer:
-        return None
+            for number, worker in self._crew.workers().items():
+                if worker is not None:
+                    group.create_task(ask(number, worker))
+        return answers

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager, suppress
 from aiohttp import web
 
 from sseproxy.bootstrap.binding import bind_all, cannot_listen
+from sseproxy.bootstrap.turning_away import turn_away
 
 _BACKLOG = 1024
+_HANDSHAKE_S = 0.05  # what clients that are connecting have to finish that, on a cluster's network
 _FLUSH_S = 2.0  # what clients have for a last handshake, and to take the last bytes of their answers
 
 
@@ -37,6 +39,8 @@ async def listening(
     try:
         yield url
     finally:
+        turn_away(sockets)
+        await asyncio.sleep(min(_HANDSHAKE_S, drain_timeout_s))
         waiting = _accepted(sockets)
         for listener in listeners:
             listener.close()

@@ -15,7 +15,11 @@ _ANSWER_S = 3.5  # what a worker has to answer: a little more than its own probe
 
 
 class NoAnswer(Exception):
-    """A worker has ended, or hangs."""
+    """A worker hangs."""
+
+
+class HasEnded(Exception):
+    """A worker ended before it could answer."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +30,7 @@ class WorkerProcess:
     channel: Channel
     data: str | None = None
     _reload_when_serving: bool = False
+    _has_ended: bool = False
     _questions: int = 0
     _waiting: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
 
@@ -49,9 +54,15 @@ class WorkerProcess:
                 on_serving(message["serving"])
             elif (waiting := self._waiting.get(message["answer"])) is not None and not waiting.done():
                 waiting.set_result(message["value"])
+        self._has_ended = True
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(HasEnded())
 
     async def ask(self, about: str) -> Any:  # noqa: ANN401  # whatever JSON can say
-        """Ask for its `health`, `problems` or `metrics`. Raises `NoAnswer`."""
+        """Ask for its `health`, `problems` or `metrics`. Raises `NoAnswer` or `HasEnded`."""
+        if self._has_ended:
+            raise HasEnded
         self._questions += 1
         number = self._questions
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()

@@ -135,7 +135,7 @@ async def test_connections_that_nobody_has_accepted_yet_are_served_at_the_end() 
                 await asyncio.sleep(0)
 
     with socket.socket() as client:
-        async with listening(Patient(handle), "127.0.0.1:0", drain_timeout_s=1) as url:
+        async with listening(Patient(handle), "127.0.0.1:0", drain_timeout_s=0) as url:
             client.connect(("127.0.0.1", int(url.rpartition(":")[2])))  # the loop has not turned since
             client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         answer = client.makefile("rb").read()

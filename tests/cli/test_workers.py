@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,24 +97,27 @@ class _Load:
             self.served += 1
 
 
-def _begun_load(proxy: Server, bucket: str) -> _Load:
+@contextmanager
+def _load_on(proxy: Server, bucket: str) -> Iterator[_Load]:
     assert signed(proxy, "PUT", f"/{bucket}").status == 200
     for number in range(0, _THREADS, 2):
         assert signed(proxy, "PUT", f"/{bucket}/k{number}", {}, _BODY).status == 200
     load = _Load(proxy, bucket)
     load.start()
-    wait_until(proxy, lambda: load.served > 30)
-    return load
+    try:
+        wait_until(proxy, lambda: load.served > 30)
+        yield load
+    finally:
+        load.stop()
 
 
 def test_sigterm_under_load_fails_no_request_that_was_taken(proxy: Server) -> None:
-    load = _begun_load(proxy, "drained")
-
-    proxy.ask_to_end()
-    for pid in pids(proxy).values():
-        os.kill(pid, signal.SIGTERM)  # as systemd does: to all processes of a service, whatever the first one does
-    code = proxy.wait(60)
-    load.join()
+    with _load_on(proxy, "drained") as load:
+        proxy.ask_to_end()
+        for pid in pids(proxy).values():
+            os.kill(pid, signal.SIGTERM)  # as systemd does: to all processes of a service, whatever the first one does
+        code = proxy.wait(60)
+        load.join()
 
     assert (code, load.failed) == (0, [])
     assert [line["event"] for line in lines(proxy)][-1] == "stopped"
@@ -121,20 +125,19 @@ def test_sigterm_under_load_fails_no_request_that_was_taken(proxy: Server) -> No
 
 
 def test_a_worker_that_is_killed_is_replaced_while_the_other_serves(kept: Server) -> None:
-    load = _begun_load(kept, "replaced")
-    before, counted = pids(kept), metric(kept, "sseproxy_requests_total")
+    with _load_on(kept, "replaced") as load:
+        before, counted = pids(kept), metric(kept, "sseproxy_requests_total")
 
-    os.kill(before[1], signal.SIGKILL)
-    not_ready = 503, '{"ready": false, "problems": {"worker 1": "does not serve"}}\n'
-    wait_until(kept, lambda: admin(kept, "/readyz") == not_ready)
-    healthy, while_away = admin(kept, "/healthz"), metric(kept, "sseproxy_requests_total")
-    served = load.served
-    wait_until(kept, lambda: load.served > served + 20)
-    wait_until(kept, lambda: pids(kept)[1] != before[1])
-    wait_until(kept, lambda: admin(kept, "/readyz")[0] == 200)
-    last = len(events(kept, "request"))
-    wait_until(kept, lambda: {line["worker"] for line in events(kept, "request")[last:]} == {1, 2})
-    load.stop()
+        os.kill(before[1], signal.SIGKILL)
+        not_ready = 503, '{"ready": false, "problems": {"worker 1": "does not serve"}}\n'
+        wait_until(kept, lambda: admin(kept, "/readyz") == not_ready)
+        healthy, while_away = admin(kept, "/healthz"), metric(kept, "sseproxy_requests_total")
+        served = load.served
+        wait_until(kept, lambda: load.served > served + 20)
+        wait_until(kept, lambda: pids(kept)[1] != before[1])
+        wait_until(kept, lambda: admin(kept, "/readyz")[0] == 200)
+        last = len(events(kept, "request"))
+        wait_until(kept, lambda: {line["worker"] for line in events(kept, "request")[last:]} == {1, 2})
 
     # What the killed worker had begun, and once more per thread: the kernel closes a dead process's sockets one by one,
     # so that who comes again at once may still meet the one that listened.
