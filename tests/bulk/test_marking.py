@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.nursery import nursery_for
+from tests.support.nursery import run_command
 from tests.support.objects_tool import Done, ObjectsTool, tool_of
 from tests.support.servers import Launcher, Server, own_state, s3_client
 
@@ -15,7 +15,7 @@ OPAQUE = '[encryption]\netag = "opaque"\n'
 
 
 def _buckets(tool: ObjectsTool, name: str, *arguments: str) -> Done:
-    code, out, err = nursery_for(tool.nonces).run(["buckets", name, *tool.place, *arguments], timeout_s=120)
+    code, out, err = run_command(["buckets", name, *tool.place, *arguments], tool.nonces, timeout_s=120)
     assert "Traceback" not in err, err
     return Done(code, out, err, [])
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import md5
@@ -159,8 +160,8 @@ def test_damage_anywhere_leaves_nothing(place: Place, tmp_path: Path) -> None:
 
     for name, (damage, said) in DAMAGE.items():
         sealed.write_bytes(damage(whole))
-        arguments = place.tool.command("unseal", str(sealed), "--bucket", place.bucket, "--key", "k", "-o", str(out))
-        done = CliRunner().invoke(app, arguments[3:])  # in this process: it starts at once
+        arguments = place.tool.arguments("unseal", str(sealed), "--bucket", place.bucket, "--key", "k", "-o", str(out))
+        done = CliRunner().invoke(app, arguments)  # in this process: it starts at once
 
         assert (done.exit_code, sorted(path.name for path in tmp_path.iterdir())) == (1, ["sealed"]), name
         assert said in done.stderr, (name, done.stderr)
@@ -183,9 +184,18 @@ def test_a_full_disk_leaves_nothing(place: Place, tmp_path: Path) -> None:
     place.through.put_object(Bucket=place.bucket, Key="k", Body=PLAIN)
     sealed, _ = _download(place, "k", tmp_path)
     out = tmp_path / "out"
-    command = place.tool.command("unseal", str(sealed), "--bucket", place.bucket, "--key", "k", "-o", str(out))
+    arguments = place.tool.arguments("unseal", str(sealed), "--bucket", place.bucket, "--key", "k", "-o", str(out))
 
-    limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 100; exec "$@"', "bash", *command]  # 100 KiB
+    limited = [
+        "bash",
+        "-c",
+        'trap "" XFSZ; ulimit -f 100; exec "$@"',
+        "bash",
+        sys.executable,
+        "-m",
+        "sseproxy",
+        *arguments,
+    ]  # 100 KiB
     done = subprocess.run(limited, capture_output=True, text=True, check=False, env=os.environ.copy())
 
     assert (done.returncode, sorted(path.name for path in tmp_path.iterdir())) == (1, ["sealed"]), done.stderr

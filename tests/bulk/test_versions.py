@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from sseproxy.cli.main import app
 from tests.bulk.conftest import Place, oss_bucket
+from tests.support.nursery import command_environment
 from tests.support.rotation import create_key
 
 
@@ -99,7 +100,7 @@ def test_a_terminal_shows_how_many_versions_were_looked_at_for_a_cmk(place: Plac
         for page in place.past.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"])
     )
     terminal, slave = os.openpty()
-    environment = place.tool.environment() | {"TERM": "xterm"}
+    environment = command_environment(place.tool.nonces) | {"TERM": "xterm"}
     command = [sys.executable, "-m", "sseproxy", "keys", "schedule-deletion", key_id, *place.tool.place]
 
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=slave, env=environment) as process:

@@ -3,12 +3,15 @@
 Every process that the tests start is recorded, and the fixture `launcher` checks all of them at the end of the session.
 """
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.support.nonces import find_repeats, read_nonce_logs
+from tests.support.nonces import find_repeats, read_nonce_logs, recording_environment
 from tests.support.raw_http import signed
-from tests.support.servers import Launcher
+from tests.support.servers import Launcher, Server
 
 _MIB = 1024 * 1024
 _FRAMES = 100 * 1024 // 65536 + 1  # of a part of 100 KiB
@@ -24,10 +27,21 @@ main()
 """
 
 
-def _upload_twice(launcher: Launcher, arguments: list[str]) -> int:
-    """Start a dev server, send it one part twice with different bytes, kill it, and return its pid."""
-    data = launcher.directory / "dev"
-    server = launcher._python([*arguments, "dev", "--listen", "127.0.0.1:0", "--data", str(data)], data)
+def _start_mistaken(launcher: Launcher) -> Server:
+    """Start a dev server that draws the same salt each time."""
+    assert launcher.nonce_log is not None
+    launcher.nonce_log.mkdir()
+    data, log = launcher.directory / "dev", launcher.directory / "log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SAME_SALT, "dev", "--listen", "127.0.0.1:0", "--data", str(data)],
+            stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=recording_environment(os.environ, launcher.nonce_log),
+        )  # fmt: skip
+    return launcher.started(process, data, log)
+
+
+def _upload_twice(server: Server) -> int:
+    """Send a dev server one part twice with different bytes, kill it, and return its pid."""
     assert signed(server, "PUT", "/nonces").status == 200
     upload = signed(server, "POST", "/nonces/k?uploads", dialect="oss").text("UploadId")
     target = f"/nonces/k?partNumber=1&uploadId={upload}"
@@ -38,7 +52,7 @@ def _upload_twice(launcher: Launcher, arguments: list[str]) -> int:
 
 
 def test_a_proxy_records_every_frame_that_it_seals_also_when_it_is_killed(tmp_path: Path) -> None:
-    pid = _upload_twice(Launcher(tmp_path, nonce_log=tmp_path / "nonces"), ["-m", "sseproxy"])
+    pid = _upload_twice(Launcher(tmp_path, nonce_log=tmp_path / "nonces").dev())
 
     counted = read_nonce_logs(tmp_path / "nonces")
     frames = [pair for pair in counted if re.fullmatch(rb"\0{7}.\0{3}[\0\1]", pair[16:], re.DOTALL)]
@@ -51,7 +65,7 @@ def test_a_proxy_records_every_frame_that_it_seals_also_when_it_is_killed(tmp_pa
 
 def test_a_proxy_that_draws_a_salt_twice_is_caught(tmp_path: Path) -> None:
     """The deliberate mistake: the second attempt of a part gets the first one's key."""
-    _upload_twice(Launcher(tmp_path, nonce_log=tmp_path / "nonces"), ["-c", _SAME_SALT])
+    _upload_twice(_start_mistaken(Launcher(tmp_path, nonce_log=tmp_path / "nonces")))
 
     repeats = find_repeats(tmp_path / "nonces")
 

@@ -4,10 +4,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.forked import Process
 
-def run_until_killed(
-    process: "subprocess.Popen[bytes]", reached: Callable[[], bool], log: Path, *, tries: int = 60_000
-) -> None:
+
+def run_until_killed(process: Process, reached: Callable[[], bool], log: Path, *, tries: int = 60_000) -> None:
     """Kill a process with SIGKILL as soon as it has reached a point; fails where it ends or never gets there.
 
     `log` is what it writes, told where it ends by itself.

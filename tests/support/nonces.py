@@ -21,10 +21,14 @@ class Repeat:
     times: int
 
 
-def recording_environment(environment: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """Return `environment` changed so that a Python process started with it, and its children, are recorded."""
+def recording_environment(environment: Mapping[str, str], directory: Path | None) -> dict[str, str]:
+    """Return `environment` changed so that a Python process started with it, and its children, are recorded.
+
+    Without a directory only those are that it forks and that name one in their environment.
+    """
     paths = [str(RECORDER), environment.get("PYTHONPATH", "")]
-    return {**environment, "PYTHONPATH": ":".join(filter(None, paths)), LOG_VARIABLE: str(directory)}
+    named = {} if directory is None else {LOG_VARIABLE: str(directory)}
+    return {**environment, "PYTHONPATH": ":".join(filter(None, paths)), **named}
 
 
 def read_nonce_logs(directory: Path) -> Counter[bytes]:

@@ -1,15 +1,12 @@
 """`sseproxy objects …` as a user runs it: a process of its own."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.nonces import recording_environment
-from tests.support.nursery import nursery_for
+from tests.support.forked import Process
+from tests.support.nursery import command_environment, run_command, start_module
 from tests.support.servers import Server
 
 
@@ -49,26 +46,16 @@ class ObjectsTool:
         """Return what stands behind `sseproxy`."""
         return ["objects", name, *self.place, *more]
 
-    def command(self, name: str, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "sseproxy", *self.arguments(name, *arguments)]
-
-    def environment(self) -> dict[str, str]:
-        return recording_environment({**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}, self.nonces)
-
     def run(self, name: str, *arguments: str, report: Path | None = None, timeout_s: float = 120) -> Done:
         """Run a command to its end, in a process of its own."""
         more = ["--report", str(report)] if report else []
-        code, out, err = nursery_for(self.nonces).run(self.arguments(name, *arguments, *more), timeout_s=timeout_s)
+        code, out, err = run_command(self.arguments(name, *arguments, *more), self.nonces, timeout_s=timeout_s)
         assert "Traceback" not in err, err
         return Done(code, out, err, read_report(report))
 
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *arguments: str) -> Process:
         """Start a command and return at once. What it says is in `log`."""
-        with self.log.open("wb") as sink:
-            return subprocess.Popen(
-                self.command(name, *arguments),
-                stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=self.environment(),
-            )  # fmt: skip
+        return start_module("sseproxy", self.arguments(name, *arguments), command_environment(self.nonces), self.log)
 
     @property
     def log(self) -> Path:

@@ -26,7 +26,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tests.support.forked import Process
 from tests.support.nonces import recording_environment
+from tests.support.nursery import start_module
 
 ACCESS_KEY = "sseproxy-dev"
 SECRET_KEY = "sseproxy-dev-secret"
@@ -42,7 +44,7 @@ class StartFailed(Exception):
 class Server:
     """A running process and where it listens. `seals` is whether there is a proxy in it, or a storage alone."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     host: str
     port: int
     data: Path
@@ -79,7 +81,7 @@ class Server:
             self.process.wait(deadline_s)
         except subprocess.TimeoutExpired:
             self.kill()
-        return self.process.returncode
+        return self.process.wait()
 
     def output(self) -> str:
         return self.log.read_text(errors="replace") if self.log else ""
@@ -102,7 +104,7 @@ class Launcher:
     def store(self, data: Path | None = None) -> Server:
         """Start the embedded store alone."""
         data = data or self.fresh("store")
-        server = self._python(["-m", "sseproxy.store", "--listen", "127.0.0.1:0", "--data", str(data)], data)
+        server = self._python("sseproxy.store", ["--listen", "127.0.0.1:0", "--data", str(data)], data)
         server.seals = False
         return server
 
@@ -111,10 +113,10 @@ class Launcher:
     ) -> Server:
         """Start `sseproxy dev`; `tls` is (CA, certificate, key)."""
         data = data or self.fresh("dev")
-        arguments = ["-m", "sseproxy", "dev", "--listen", listen, "--data", str(data)]
+        arguments = ["dev", "--listen", listen, "--data", str(data)]
         if tls:
             arguments += ["--tls-cert", str(tls[1]), "--tls-key", str(tls[2])]
-        return self._python(arguments, data, tls_ca=tls[0] if tls else None)
+        return self._python("sseproxy", arguments, data, tls_ca=tls[0] if tls else None)
 
     def serve(
         self,
@@ -126,8 +128,8 @@ class Launcher:
         env: Mapping[str, str] | None = None,
     ) -> Server:
         """Start `sseproxy serve` with a configuration whose listen address has port 0."""
-        arguments = ["-m", "sseproxy", "serve", "--config", str(config), *options]
-        return self._python(arguments, data, tls_ca=tls_ca, env=env)
+        arguments = ["serve", "--config", str(config), *options]
+        return self._python("sseproxy", arguments, data, tls_ca=tls_ca, env=env)
 
     def proxy(
         self,
@@ -215,23 +217,25 @@ class Launcher:
         return self.directory / f"{name}-{self._count}"
 
     def _python(
-        self, arguments: Sequence[str], data: Path, *, tls_ca: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        module: str,
+        arguments: Sequence[str],
+        data: Path,
+        *,
+        tls_ca: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Server:
         data.mkdir(parents=True, exist_ok=True)
         self._count += 1
         log = self.directory / f"{data.name}-{self._count}.log"
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+        environment = {**os.environ, **(env or {})}
         if self.nonce_log is not None:
             self.nonce_log.mkdir(parents=True, exist_ok=True)
             environment = recording_environment(environment, self.nonce_log)
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                [sys.executable, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
+        return self.started(start_module(module, arguments, environment, log), data, log, tls_ca=tls_ca)
+
+    def started(self, process: Process, data: Path, log: Path, *, tls_ca: Path | None = None) -> Server:
+        """Return a process as the server that it is once it has told its address; raises `StartFailed`."""
         server = Server(process, "127.0.0.1", 0, data, tls_ca=tls_ca, log=log)
         self.servers.append(server)
         server.host, server.port = _wait_for_address(server)

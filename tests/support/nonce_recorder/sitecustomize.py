@@ -1,41 +1,46 @@
 """Writes down every AES-GCM and SM4-GCM encryption of a Python process: no key and nonce may ever meet twice.
 
-Python imports this by itself in every process whose PYTHONPATH names this directory. Where SSEPROXY_NONCE_LOG
-names a directory, `cryptography`'s AESGCM and Cipher are replaced, before anybody can import them, by classes that
-append one record of fixed size per encryption to a file of the process: SHA-256(key)[:16], nonce, tag. It is one `os.write`
-to a descriptor without a buffer, done before the ciphertext is handed out, so a process that is killed has
-recorded all that it can have sent. `tests/support/nonces.py` reads the files.
+Python imports this by itself in every process whose PYTHONPATH names this directory. `cryptography`'s AESGCM and Cipher
+are replaced, before anybody can import them, by classes that append one record of fixed size per encryption to a file of
+the process, where SSEPROXY_NONCE_LOG names a directory: SHA-256(key)[:16], nonce, tag. It is one `os.write` to a
+descriptor without a buffer, done before the ciphertext is handed out, so a process that is killed has recorded all that
+it can have sent. `tests/support/nonces.py` reads the files.
 """
 
 import contextlib
 import hashlib
 import os
 
-_DIRECTORY = os.environ.get("SSEPROXY_NONCE_LOG")
-
 
 class _Log:
-    """One file per process; a forked child gets its own."""
+    """One file per process; a forked child gets its own, where its environment says."""
 
-    def __init__(self, directory: str) -> None:
-        self._directory = directory
+    def __init__(self) -> None:
         self._pid = 0
-        self._descriptor = -1
+        self._descriptor: int | None = None
 
     def append(self, record: bytes) -> None:
         pid = os.getpid()
         if pid != self._pid:
-            path = os.path.join(self._directory, f"{pid}.nonces")
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._descriptor = _open_log(pid)
             self._pid = pid
-        os.write(self._descriptor, record)
+        if self._descriptor is not None:
+            os.write(self._descriptor, record)
 
 
-def _install(directory: str) -> None:
+def _open_log(pid: int) -> int | None:
+    directory = os.environ.get("SSEPROXY_NONCE_LOG")
+    if not directory:
+        return None
+    path = os.path.join(directory, f"{pid}.nonces")
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def _install() -> None:
     from cryptography.hazmat.primitives.ciphers import aead
 
     plain = aead.AESGCM
-    log = _Log(directory)
+    log = _Log()
 
     class RecordingAesGcm:
         """AESGCM with the same methods; decryption is passed on."""
@@ -110,6 +115,5 @@ def _twelve(nonce: bytes | bytearray | memoryview) -> bytes:
     return bytes(nonce) if len(nonce) == 12 else hashlib.sha256(nonce).digest()[:12]
 
 
-if _DIRECTORY:
-    with contextlib.suppress(ImportError):  # a process without cryptography encrypts nothing
-        _install(_DIRECTORY)
+with contextlib.suppress(ImportError):  # a process without cryptography encrypts nothing
+    _install()
