@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from sseproxy.bulk.runner import MOST_WAITING
 from sseproxy.errors import ConfigurationError
 
 Line = Mapping[str, Any]
@@ -69,8 +70,8 @@ class Report:
     def resume(cls, path: Path, name: RunName, now: datetime, seen: Callable[[Line], None]) -> tuple[Self, Before]:
         """Take up the report of an earlier run; `seen` gets its lines about objects.
 
-        What it ends with and nobody could be asked about is taken out: those objects come again. Raises
-        `ConfigurationError` where it is the report of another run.
+        Where it ends in an outage, all from the first object on that nobody could be asked about is taken out: those
+        come again. Raises `ConfigurationError` where it is the report of another run.
         """
         size = _sound_size(path)
         lines = (line for line, end in _lines(path) if end <= size)
@@ -118,9 +119,19 @@ def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
 
 
 def _sound_size(path: Path) -> int:
-    """Return where the report ends without a line that was cut off, and without the outage that the run ended in."""
-    whole = sound = 0
+    """Return where the report ends without a line that was cut off, and without the outage that the run ended in.
+
+    What was under way when an outage began may have come to an end all the same, between others that have not: it is
+    done again rather than leaving those out.
+    """
+    whole, done_since = 0, 0
+    outage: int | None = None  # where the last one begins
     for line, end in _lines(path):
-        is_within_outage = "unavailable" in line or ("event" in line and sound < whole)
-        whole, sound = end, sound if is_within_outage else end
-    return sound
+        if "unavailable" in line:
+            outage, done_since = whole if outage is None else outage, 0
+        elif "outcome" in line:
+            done_since += 1
+            if done_since > MOST_WAITING:
+                outage = None
+        whole = end
+    return whole if outage is None else outage

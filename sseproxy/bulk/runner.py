@@ -14,9 +14,9 @@ from sseproxy.errors import IntegrityError, KeyServiceError, KeyServiceUnavailab
 Work = Callable[[Listed], Awaitable[Outcome]]
 Sleep = Callable[[float], Awaitable[None]]
 
+MOST_WAITING = 10_000  # outcomes behind one that takes long
 _MOST_TRIES = 4
 _FIRST_PAUSE_S = 0.25
-_MOST_WAITING = 10_000  # outcomes behind one that takes long
 
 
 class Sink(Protocol):
@@ -59,7 +59,7 @@ class _Run:
         self._concurrency = concurrency
         self._sleep = sleep
         self._queue: asyncio.Queue[tuple[int, Listed] | None] = asyncio.Queue(concurrency)
-        self._room = asyncio.Semaphore(_MOST_WAITING)
+        self._room = asyncio.Semaphore(MOST_WAITING)
         self._waiting: dict[int, Outcome] = {}
         self._next = 0  # the number of the outcome to tell next
         self._failed_in_a_row = 0

@@ -75,23 +75,33 @@ def test_a_line_that_was_cut_off_is_removed_and_the_resumption_noted(tmp_path: P
     ]
 
 
-def test_objects_at_the_end_that_nobody_could_be_asked_about_come_again(tmp_path: Path) -> None:
+def test_all_from_the_first_object_on_that_nobody_could_be_asked_about_comes_again(tmp_path: Path) -> None:
     away = {"outcome": "failed", "problem": "away", "unavailable": True}
-    done: list[Mapping[str, Any]] = [
-        {"key": "a", "outcome": "verified"},
-        {"key": "b", **away},
-        {"key": "c", "outcome": "tampered", "problem": "x"},
-    ]
-    path = _report(tmp_path / "report", *done, {"key": "d", **away}, {"key": "e", **away}, {"event": "end"})
+    done = [{"key": "a", "outcome": "verified"}, {"key": "b", "outcome": "tampered", "problem": "x"}]
+    meanwhile = {"key": "d", "outcome": "verified"}  # was under way when the outage began
+    outage: list[Mapping[str, Any]] = [{"key": "c", **away}, meanwhile, {"key": "e", **away}]
+    path = _report(tmp_path / "report", *done, *outage, {"event": "end"})
 
     before, seen = _resumed(path)
 
     assert seen == done
-    assert (before.behind, before.last_key) == ("b", "c")
+    assert (before.behind, before.last_key) == ("a", "b")
     assert [json.loads(line) for line in path.read_text().splitlines()][1:] == [
         *done,
         {"event": "resume", "time": "2026-11-21T12:00:00+00:00"},
     ]
+
+
+@pytest.mark.parametrize(("later", "kept"), [(10_000, 0), (10_001, 10_002)])
+def test_an_outage_that_was_over_long_before_the_end_is_not_gone_through_again(
+    tmp_path: Path, later: int, kept: int
+) -> None:
+    away = {"key": "a", "outcome": "failed", "problem": "away", "unavailable": True}
+    path = _report(tmp_path / "report", away, *({"key": f"b{n:05}", "outcome": "verified"} for n in range(later)))
+
+    _, seen = _resumed(path)
+
+    assert len(seen) == kept
 
 
 def test_a_run_that_ended_without_an_outage_keeps_its_end(tmp_path: Path) -> None:

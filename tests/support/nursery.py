@@ -103,6 +103,7 @@ class _Nursery:
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
             answer = self._process.stdout.readline()
+        assert answer, "the process that forks has ended; its standard error says why"
         return Forked(int(answer), [module, *arguments])
 
     def close(self) -> None:
