@@ -52,6 +52,7 @@ class HttpKeyServiceSettings(KeyServiceSettings):
 
     connections: int = Field(default=64, ge=1, description="most connections to it at once")
     ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed its certificate")
+    tls_look_every: Seconds = Field(default=60, description="how often it is looked whether ca_file is another")
 
     @property
     def files(self) -> Mapping[str, Path | None]:

@@ -33,11 +33,13 @@ _ENTRIES_FILE = "entries.sqlite3"
 class Adapters:
     """What implements the ports for a process. `upstreams` by dialect; `pool` for what takes the processor longer.
 
-    `store_tls` is what the upstreams speak TLS with, None over plain HTTP.
+    `store_tls` is what the upstreams speak TLS with, None over plain HTTP; `key_tls`, by name, what is spoken to key
+    services with a CA of their own.
     """
 
     upstreams: Mapping[str, HttpUpstream]
     store_tls: RenewableContext | None
+    key_tls: Mapping[str, RenewableContext]
     state: StateStore
     kms: Kms
     entries: EntryCache

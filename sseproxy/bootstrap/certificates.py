@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from types import MappingProxyType
 from sseproxy.bootstrap.failures import StartFailed
 from sseproxy.errors import ConfigurationError
 from sseproxy.settings import Listen, Settings
+from sseproxy.settings_remote_kms import HttpKeyServiceSettings
 from sseproxy.telemetry.logs import EventLogger
 from sseproxy.tls import RenewableContext
 
@@ -47,15 +48,27 @@ class Renewed:
             logger.info("certificate_reloaded", section=self.section, files=files)
 
 
-def renewed(settings: Settings, listen: RenewableContext | None, store: RenewableContext | None) -> Sequence[Renewed]:
-    """Return those of the contexts that there are, with how often the settings want their files looked at."""
-    both = (
+def renewed(
+    settings: Settings,
+    listen: RenewableContext | None,
+    store: RenewableContext | None,
+    keys: Mapping[str, RenewableContext],
+) -> Sequence[Renewed]:
+    """Return those of the contexts that there are, with how often the settings want their files looked at.
+
+    `keys` are those of key services, by name.
+    """
+    wanted = [
         ("listen", listen, settings.listen.tls_look_every),
         ("upstream", store, settings.upstream.tls_look_every),
-    )
+    ]
+    for kind, services in settings.remote_kms.tables.items():
+        for name, service in services.items():
+            if isinstance(service, HttpKeyServiceSettings):
+                wanted.append((f"remote_kms.{kind}.{name}", keys.get(name), service.tls_look_every))
     return [
         Renewed(section=section, context=context, period_s=period_s)
-        for section, context, period_s in both
+        for section, context, period_s in wanted
         if context is not None
     ]
 

@@ -1,11 +1,11 @@
 """Settings to key services: the embedded one, remote ones with their connections, and what leads to each."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 from sseproxy.bootstrap.adapters import open_kms
-from sseproxy.credentials.http import Http, open_session
+from sseproxy.credentials.http import Http, open_session, trusting
 from sseproxy.kms.alibaba import AlibabaKms
 from sseproxy.kms.aws import AwsKms
 from sseproxy.kms.cloud_credentials import build_alibaba_credentials, build_aws_credentials
@@ -25,26 +25,51 @@ from sseproxy.settings_remote_kms import (
     Pkcs11KmsSettings,
     VaultKmsSettings,
 )
+from sseproxy.tls import RenewableContext
 
 
 @asynccontextmanager
-async def open_key_services(settings: Settings, clock: Clock, observer: Observer) -> AsyncGenerator[Kms, None]:
-    """Open all key services as one. Nothing is asked before it is needed. Raises `ConfigurationError`."""
+async def open_key_services(
+    settings: Settings, clock: Clock, observer: Observer, *, tls: Mapping[str, RenewableContext] | None = None
+) -> AsyncGenerator[Kms, None]:
+    """Open all key services as one. Nothing is asked before it is needed. Raises `ConfigurationError`.
+
+    `tls`: what `key_services_tls` has returned, where somebody looks after it.
+    """
+    contexts = key_services_tls(settings) if tls is None else tls
     async with AsyncExitStack() as stack:
         services: dict[str, Kms] = {}
         if settings.kms is not None:
             services[EMBEDDED] = stack.enter_context(closing(open_kms(settings, clock)))
         for name, service in settings.remote_kms.providers.items():
-            services[name] = await stack.enter_async_context(open_key_service(name, service, clock, observer))
+            opening = open_key_service(name, service, clock, observer, tls=contexts.get(name))
+            services[name] = await stack.enter_async_context(opening)
         yield _routed(settings, services)
+
+
+def key_services_tls(settings: Settings) -> dict[str, RenewableContext]:
+    """Return what is spoken to key services with a CA of their own, by name. Raises `ConfigurationError`."""
+    found = ((name, _own_tls(service)) for name, service in settings.remote_kms.providers.items())
+    return {name: tls for name, tls in found if tls is not None}
+
+
+def _own_tls(settings: KeyServiceSettings) -> RenewableContext | None:
+    if not isinstance(settings, HttpKeyServiceSettings) or settings.ca_file is None:
+        return None
+    return trusting(settings.ca_file)
 
 
 @asynccontextmanager
 async def open_key_service(
-    name: str, settings: KeyServiceSettings, clock: Clock, observer: Observer
+    name: str,
+    settings: KeyServiceSettings,
+    clock: Clock,
+    observer: Observer,
+    *,
+    tls: RenewableContext | None = None,
 ) -> AsyncGenerator[ResilientKms, None]:
     """Open a remote key service with its connections. Raises `ConfigurationError` for an unusable CA file."""
-    async with _open_adapter(f"the key service {name}", settings, clock, observer) as kms:
+    async with _open_adapter(f"the key service {name}", settings, clock, observer, tls or _own_tls(settings)) as kms:
         endurance = Endurance(
             timeout_s=settings.timeout,
             attempts=settings.attempts,
@@ -59,10 +84,10 @@ async def open_key_service(
 
 @asynccontextmanager
 async def _open_adapter(
-    service: str, settings: KeyServiceSettings, clock: Clock, observer: Observer
+    service: str, settings: KeyServiceSettings, clock: Clock, observer: Observer, tls: RenewableContext | None
 ) -> AsyncGenerator[Kms, None]:
     if isinstance(settings, HttpKeyServiceSettings):
-        async with open_session(settings.ca_file, settings.connections) as session:
+        async with open_session(tls, settings.connections) as session:
             yield _over_http(Http(session, service), settings, clock, observer)
     elif isinstance(settings, Pkcs11KmsSettings):
         with ThreadPoolExecutor(1, thread_name_prefix="pkcs11") as thread:

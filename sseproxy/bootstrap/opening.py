@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 from sseproxy.bootstrap.adapters import Adapters, SystemClock, build_state, open_entry_cache, open_upstreams
-from sseproxy.bootstrap.key_services import open_key_services
+from sseproxy.bootstrap.key_services import key_services_tls, open_key_services
 from sseproxy.bootstrap.telemetry import Telemetry
 from sseproxy.operations.state_store import StateStore
 from sseproxy.settings import Settings
@@ -27,7 +27,8 @@ async def open_adapters(
     it, and raises where it cannot be worked with. Raises `ConfigurationError` and what `see_to` does.
     """
     clock = SystemClock()
-    kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer))
+    key_tls = key_services_tls(settings)
+    kms = await stack.enter_async_context(open_key_services(settings, clock, telemetry.observer, tls=key_tls))
     tls = store_tls(settings.upstream)
     upstreams = await open_upstreams(stack, settings, dialects, clock, telemetry.observer, tls=tls)
     state = build_state(settings, upstreams, kms)
@@ -35,6 +36,7 @@ async def open_adapters(
     return Adapters(
         upstreams=upstreams,
         store_tls=tls,
+        key_tls=key_tls,
         state=state,
         kms=kms,
         entries=await open_entry_cache(stack, settings),

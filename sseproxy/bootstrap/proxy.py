@@ -76,7 +76,8 @@ async def running_proxy(
                 shared=settings.listen.workers > 1,
             )
         )
-        await stack.enter_async_context(reloading(renewed(settings, tls, adapters.store_tls), telemetry.logger))
+        contexts = renewed(settings, tls, adapters.store_tls, adapters.key_tls)
+        await stack.enter_async_context(reloading(contexts, telemetry.logger))
         await stack.enter_async_context(maintained(kms, telemetry.observer, _keyring_of(services).rewrap_keks))
         stack.callback(readiness.drain)
         telemetry.observer.count("workers")

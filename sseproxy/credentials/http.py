@@ -17,6 +17,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from sseproxy.errors import ConfigurationError, KeyServiceBusy, KeyServiceError, KeyServiceUnavailable
+from sseproxy.tls import RenewableContext
 
 # Everything that aiohttp and the socket raise when an exchange fails; timeouts are `OSError`s.
 _TRANSPORT_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError)
@@ -107,6 +108,12 @@ class Http:
                 method, target, headers=headers, data=body, allow_redirects=False
             ) as response:
                 answer = await _read(response, self.service)
+        except aiohttp.ClientConnectorCertificateError as cause:
+            reason = getattr(cause.certificate_error, "verify_message", cause.certificate_error)
+            raise KeyServiceUnavailable(
+                f"The certificate of {self.service} at {target.host} is not trusted ({reason}); "
+                "check the CA that signed it, and ca_file."
+            ) from cause
         except _TRANSPORT_ERRORS as cause:
             failure = type(cause).__name__
             raise KeyServiceUnavailable(
@@ -129,10 +136,10 @@ async def _read(response: aiohttp.ClientResponse, service: str) -> bytes:
 
 
 @asynccontextmanager
-async def open_session(ca_file: Path | None, connections: int) -> AsyncGenerator[aiohttp.ClientSession, None]:
-    """Open connections to a key service; deadlines are the caller's. Raises `ConfigurationError` for a bad CA file."""
+async def open_session(tls: RenewableContext | None, connections: int) -> AsyncGenerator[aiohttp.ClientSession, None]:
+    """Open connections to a service; deadlines are the caller's. Without `tls` the system's CAs are trusted."""
     connector = aiohttp.TCPConnector(
-        limit=connections, limit_per_host=0, keepalive_timeout=_IDLE_S, ssl=_tls_context(ca_file)
+        limit=connections, limit_per_host=0, keepalive_timeout=_IDLE_S, ssl=True if tls is None else tls
     )
     async with aiohttp.ClientSession(
         connector=connector,
@@ -145,8 +152,15 @@ async def open_session(ca_file: Path | None, connections: int) -> AsyncGenerator
         yield session
 
 
-def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+def trusting(ca_file: Path) -> RenewableContext:
+    """Return a context that trusts the CAs of a file. Raises `ConfigurationError`."""
+    return RenewableContext(lambda: _tls_context(ca_file), (ca_file,))
+
+
+def _tls_context(ca_file: Path) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as cause:  # SSLError is one
-        raise ConfigurationError(f"The CA file {ca_file} of a key service cannot be used: {cause.strerror}") from cause
+        raise ConfigurationError(
+            f"The CA file {ca_file} of a key service cannot be used: {cause.strerror or cause}"
+        ) from cause

@@ -17,15 +17,20 @@ import pytest
 from aiohttp import web
 
 from sseproxy.bootstrap.certificates import Renewed, reloading, renewed, tls_context
+from sseproxy.bootstrap.key_services import key_services_tls, open_key_service
 from sseproxy.bootstrap.listening import listening
+from sseproxy.credentials.http import trusting
 from sseproxy.dialect import DIALECTS
-from sseproxy.errors import UpstreamUnavailable
+from sseproxy.errors import KeyServiceUnavailable, UpstreamUnavailable
+from sseproxy.ports import Kms
 from sseproxy.settings import Listen, Settings
+from sseproxy.settings_remote_kms import VaultKmsSettings
 from sseproxy.settings_upstream import UpstreamSettings
 from sseproxy.telemetry.logs import build_logger
 from sseproxy.tls import RenewableContext
 from sseproxy.upstream.client import HttpUpstream, open_upstream
 from sseproxy.upstream.tls import store_tls
+from tests.kms.doubles import RecordingObserver
 from tests.support.certificates import make_certificates
 from tests.support.fake_clock import FakeClock
 from tests.upstream.peers import Counter, get_request
@@ -222,7 +227,7 @@ def _store(identity: Identity, clients: Path) -> ssl.SSLContext:
 
 
 async def _closed(_request: web.BaseRequest) -> web.Response:
-    answer = web.Response()
+    answer = web.Response(text='{"data": {"ttl": 0}}')  # as a Vault says of a root token
     answer.force_close()  # every request is a connection of its own
     return answer
 
@@ -285,6 +290,56 @@ def _upstream(url: str, own: Identity) -> UpstreamSettings:
     )
 
 
+# ---- towards key services ----
+
+
+async def _is_healthy(kms: Kms) -> bool:
+    try:
+        await kms.healthy()
+    except KeyServiceUnavailable:
+        return False
+    return True
+
+
+async def test_a_key_service_is_trusted_by_the_ca_that_its_file_has_now(tmp_path: Path) -> None:
+    first, second = (_identity(tmp_path / name) for name in ("first", "second"))
+    trusted = Path(shutil.copy(first.ca, tmp_path))
+    timer, log, outcomes = Timer(), io.StringIO(), []
+    shared = trusting(trusted)
+
+    async with AsyncExitStack() as stack:
+        services = []
+        for identity in (first, second):
+            shown = tls_context(Listen(tls_cert=identity.certificate, tls_key=identity.key))
+            serving = listening(web.Server(_closed), "127.0.0.1:0", tls=shown, drain_timeout_s=1)
+            settings = VaultKmsSettings.model_validate(
+                {"address": await stack.enter_async_context(serving), "token": "t", "ca_file": trusted, "attempts": 1}
+            )
+            opening = open_key_service("bao", settings, FakeClock(), RecordingObserver(), tls=shared)
+            services.append(await stack.enter_async_context(opening))
+
+        async with reloading(_watched("remote_kms.vault.bao", shared), build_logger(log, "info"), sleep=timer.sleep):
+            for ca in (first.ca, second.ca):
+                shutil.copy(ca, trusted)
+                await timer.pass_once()
+                outcomes.append([await _is_healthy(service) for service in services])
+            trusted.write_text("nothing of the kind")
+            await timer.pass_once()
+            outcomes.append([await _is_healthy(service) for service in services])
+        with pytest.raises(KeyServiceUnavailable) as untrusted:
+            await services[0].healthy()
+
+    assert untrusted.value.message == (
+        "The certificate of the key service bao at 127.0.0.1 is not trusted (unable to get local issuer certificate); "
+        "check the CA that signed it, and ca_file."
+    )
+    assert outcomes == [[True, False], [False, True], [False, True]]
+    assert [report["section"] for report in _reports(log)] == ["remote_kms.vault.bao"] * len(_reports(log))
+    refused = _reports(log)[-1]
+    assert refused["event"] == "certificate_not_reloaded"
+    assert refused["reason"].startswith(f"The CA file {trusted} of a key service cannot be used: ")
+
+
 # ---- which ones ----
 
 
@@ -294,15 +349,22 @@ def test_each_section_says_how_often_its_files_are_looked_at(tmp_path: Path) -> 
         "listen": {"tls_cert": one.certificate, "tls_key": one.key, "tls_look_every": 5},
         "upstream": {**_upstream("https://store.test", one).model_dump(), "tls_look_every": 9},
         "clients": {"trust_unsigned": True},
-        "kms": {"database": "k", "root_key_file": "r"},
+        "remote_kms": {
+            "default": "bao",
+            "service_key": "service",
+            "vault": {
+                "bao": {"address": "https://bao.test", "token": "t", "ca_file": one.ca, "tls_look_every": 11},
+                "known": {"address": "https://vault.test", "token": "t"},  # by the system's CAs
+            },
+        },
     }
     settings = Settings.model_validate(document)
-    listen, store = tls_context(settings.listen), store_tls(settings.upstream)
+    listen, store, keys = tls_context(settings.listen), store_tls(settings.upstream), key_services_tls(settings)
 
-    found = [(each.section, each.context, each.period_s) for each in renewed(settings, listen, store)]
+    found = [(each.section, each.context, each.period_s) for each in renewed(settings, listen, store, keys)]
 
-    assert found == [("listen", listen, 5), ("upstream", store, 9)]
-    assert renewed(settings, None, None) == []
+    assert found == [("listen", listen, 5), ("upstream", store, 9), ("remote_kms.vault.bao", keys["bao"], 11)]
+    assert renewed(settings, None, None, {}) == []
 
 
 async def test_without_tls_a_hangup_has_its_usual_effect() -> None:

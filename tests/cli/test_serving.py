@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.certificates import make_certificates
 from tests.support.raw_http import exchange, sign, signed, signed_put_head
-from tests.support.servers import Launcher, Server, StartFailed, s3_client
+from tests.support.servers import Launcher, Server, StartFailed, s3_client, whole_lines
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def launcher(tmp_path: Path) -> Iterator[Launcher]:
 
 def _lines(server: Server) -> list[dict[str, Any]]:
     """Everything the process wrote as JSON, events and access log."""
-    return [json.loads(line) for line in server.output().splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in whole_lines(server.output()) if line.startswith("{")]
 
 
 def _admin(server: Server) -> str:

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from sseproxy.format import decode_envelope
 from sseproxy.store.locate import locate_object
 from tests.support.kms_swap import key_ids, set_state
-from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server, own_state, s3_client
+from tests.support.servers import ACCESS_KEY, REGION, SECRET_KEY, Launcher, Server, own_state, s3_client, whole_lines
 
 _KMS: dict[str, Any] = {"ServerSideEncryption": "aws:kms"}
 _BODY = b"what nobody may find in a log: " + os.urandom(16).hex().encode()
@@ -31,7 +31,7 @@ def _audited(launcher: Launcher, store: Server, directory: Path, certificates: t
 
 
 def _lines(directory: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (directory / "audit.log").read_text().splitlines()]
+    return [json.loads(line) for line in whole_lines((directory / "audit.log").read_text())]
 
 
 @pytest.fixture

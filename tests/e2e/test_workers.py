@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from sseproxy.cli.main import app
 from tests.support.raw_http import Answer, signed
-from tests.support.servers import Launcher, Server
+from tests.support.servers import Launcher, Server, whole_lines
 from tests.support.workers import lines, metric, until_both, worker_of
 
 _LIFETIME_S = 1.0  # of a bucket's rule, and of an opened key
@@ -195,4 +195,4 @@ def test_the_sum_of_both_is_counted_and_every_request_is_one_whole_line_of_each_
 
 
 def _audited(proxy: Server) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (Path(proxy.data) / "audit.log").read_text().splitlines()]
+    return [json.loads(line) for line in whole_lines((Path(proxy.data) / "audit.log").read_text())]

@@ -87,6 +87,11 @@ class Server:
         return self.log.read_text(errors="replace") if self.log else ""
 
 
+def whole_lines(text: str) -> list[str]:
+    """Return the lines of what a process writes, without one that is just being written."""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
 def own_state(name: str) -> str:
     """Return the settings of a proxy that has keys of its own on a store that other tests' proxies use as well."""
     return f'[state]\nprefix = "{name}/"\n'

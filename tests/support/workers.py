@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.support.metrics import admin_url
 from tests.support.raw_http import Answer
-from tests.support.servers import Server, pause
+from tests.support.servers import Server, pause, whole_lines
 
 _PATIENCE_S = 60.0
 _TOLD_LINES = 30  # of a log when something did not happen
@@ -18,25 +18,19 @@ _TOLD_LINES = 30  # of a log when something did not happen
 
 def lines(server: Server) -> list[dict[str, Any]]:
     """Everything that was logged; raises `ValueError` where a line is not one JSON object."""
-    return [json.loads(line) for line in _whole_lines(server)]
+    return [json.loads(line) for line in whole_lines(server.output())]
 
 
 def events(server: Server, name: str) -> list[dict[str, Any]]:
     """The lines of one event; `request` is the access log."""
-    return [json.loads(line) for line in _whole_lines(server) if f'"event": "{name}"' in line]
-
-
-def _whole_lines(server: Server) -> list[str]:
-    """Without one that is just being written."""
-    text = server.output()
-    return text[: text.rfind("\n") + 1].splitlines()
+    return [json.loads(line) for line in whole_lines(server.output()) if f'"event": "{name}"' in line]
 
 
 def wait_until(server: Server, happened: Callable[[], bool]) -> None:
     """Wait for something that a running process tells no other way."""
     deadline = time.monotonic() + _PATIENCE_S
     while not happened():
-        assert time.monotonic() < deadline, "\n".join(_whole_lines(server)[-_TOLD_LINES:])
+        assert time.monotonic() < deadline, "\n".join(whole_lines(server.output())[-_TOLD_LINES:])
         pause()
 
 
