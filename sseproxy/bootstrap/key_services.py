@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from types import MappingProxyType
 
 from sseproxy.bootstrap.adapters import open_kms
 from sseproxy.credentials.http import Http, open_session, trusting
@@ -30,19 +31,18 @@ from sseproxy.tls import RenewableContext
 
 @asynccontextmanager
 async def open_key_services(
-    settings: Settings, clock: Clock, observer: Observer, *, tls: Mapping[str, RenewableContext] | None = None
+    settings: Settings, clock: Clock, observer: Observer, *, tls: Mapping[str, RenewableContext] = MappingProxyType({})
 ) -> AsyncGenerator[Kms, None]:
     """Open all key services as one. Nothing is asked before it is needed. Raises `ConfigurationError`.
 
     `tls`: what `key_services_tls` has returned, where somebody looks after it.
     """
-    contexts = key_services_tls(settings) if tls is None else tls
     async with AsyncExitStack() as stack:
         services: dict[str, Kms] = {}
         if settings.kms is not None:
             services[EMBEDDED] = stack.enter_context(closing(open_kms(settings, clock)))
         for name, service in settings.remote_kms.providers.items():
-            opening = open_key_service(name, service, clock, observer, tls=contexts.get(name))
+            opening = open_key_service(name, service, clock, observer, tls=tls.get(name))
             services[name] = await stack.enter_async_context(opening)
         yield _routed(settings, services)
 
