@@ -7,6 +7,7 @@ import pytest
 
 from tests.bulk.conftest import Place
 from tests.support.flaky import Relay
+from tests.support.killing import run_until
 from tests.support.objects_tool import read_report, tool_of
 from tests.support.servers import Launcher, Server, own_state
 
@@ -35,8 +36,7 @@ def behind_relay(launcher: Launcher, store: Server, relay: Relay) -> Place:
 def test_a_migration_goes_on_after_an_outage_of_the_store(behind_relay: Place, relay: Relay, tmp_path: Path) -> None:
     place, report = behind_relay, tmp_path / "report"
     process = place.tool.start("migrate", "--bucket", place.bucket, "--concurrency", "4", "--report", str(report))
-    while len(_sealed(report)) < len(_KEYS) // 3:
-        assert process.poll() is None, place.tool.log.read_text()
+    run_until(process, lambda: len(_sealed(report)) >= len(_KEYS) // 3, place.tool.log)
     relay.go_down()
     code = process.wait(120)
     before, said = _sealed(report), place.tool.log.read_text()

@@ -185,17 +185,9 @@ def test_a_full_disk_leaves_nothing(place: Place, tmp_path: Path) -> None:
     sealed, _ = _download(place, "k", tmp_path)
     out = tmp_path / "out"
     arguments = place.tool.arguments("unseal", str(sealed), "--bucket", place.bucket, "--key", "k", "-o", str(out))
+    command = [sys.executable, "-m", "sseproxy", *arguments]
 
-    limited = [
-        "bash",
-        "-c",
-        'trap "" XFSZ; ulimit -f 100; exec "$@"',
-        "bash",
-        sys.executable,
-        "-m",
-        "sseproxy",
-        *arguments,
-    ]  # 100 KiB
+    limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 100; exec "$@"', "bash", *command]  # 100 KiB
     done = subprocess.run(limited, capture_output=True, text=True, check=False, env=os.environ.copy())
 
     assert (done.returncode, sorted(path.name for path in tmp_path.iterdir())) == (1, ["sealed"]), done.stderr

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.certificates import make_certificates
 from tests.support.raw_http import exchange, sign, signed, signed_put_head
-from tests.support.servers import Launcher, Server, StartFailed, s3_client, whole_lines
+from tests.support.servers import Launcher, Server, StartFailed, s3_client, wait_until, whole_lines
 
 
 @pytest.fixture
@@ -202,9 +202,9 @@ def test_a_request_in_progress_ends_well_after_sigterm_and_no_new_one_is_taken(l
     admin = _admin(proxy)
     with socket.create_connection((proxy.host, proxy.port), timeout=60) as connection:
         connection.sendall(signed_put_head(proxy, "/drained/k", length=2_000_000) + bytes(1_500_000))
-        _wait_until(proxy, lambda: b"\nsseproxy_in_flight 1.0\n" in _get(admin + "/metrics")[1])
+        wait_until(proxy, lambda: b"\nsseproxy_in_flight 1.0\n" in _get(admin + "/metrics")[1], patience_s=30)
         proxy.process.terminate()
-        _wait_until(proxy, lambda: any(line["event"] == "draining" for line in _lines(proxy)))
+        wait_until(proxy, lambda: any(line["event"] == "draining" for line in _lines(proxy)), patience_s=30)
 
         readiness = _get(admin + "/readyz")
         with pytest.raises(OSError, match=r"refused|reset"):
@@ -224,24 +224,12 @@ def test_what_does_not_end_within_the_drain_timeout_is_cut_off(launcher: Launche
     s3_client(proxy).create_bucket(Bucket="drained")
     with socket.create_connection((proxy.host, proxy.port), timeout=60) as connection:
         connection.sendall(signed_put_head(proxy, "/drained/k", length=3_000_000) + bytes(1_500_000))
-        _wait_until(proxy, lambda: b"\nsseproxy_in_flight 1.0\n" in _get(_admin(proxy) + "/metrics")[1])
+        wait_until(proxy, lambda: b"\nsseproxy_in_flight 1.0\n" in _get(_admin(proxy) + "/metrics")[1], patience_s=30)
         proxy.process.terminate()
 
         assert proxy.process.wait(30) == 0
 
     assert "Contents" not in s3_client(store).list_objects_v2(Bucket="drained")
-
-
-def _wait_until(server: Server, happened: Callable[[], bool]) -> None:
-    """Wait for something that a running process tells no other way; the launcher's own waiting does the same."""
-    for _ in range(600):
-        if happened():
-            return
-        try:
-            server.process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            continue
-    pytest.fail(f"it did not happen:\n{server.output()}")
 
 
 # ---- what goes wrong at the start ----

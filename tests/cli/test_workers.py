@@ -18,8 +18,8 @@ import pytest
 from sseproxy import __version__
 from tests.support.certificates import make_certificates
 from tests.support.raw_http import connect, head_bytes, read_answer, sign, signed, signed_put_head
-from tests.support.servers import Launcher, Server, StartFailed, own_state
-from tests.support.workers import admin, events, lines, metric, pids, wait_until
+from tests.support.servers import Launcher, Server, StartFailed, own_state, wait_until
+from tests.support.workers import admin, events, lines, metric, pids
 
 _BODY = bytes(20_000)
 _THREADS = 4

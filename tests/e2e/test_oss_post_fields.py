@@ -13,7 +13,7 @@ import oss2
 import pytest
 import requests
 
-from tests.support.forms import form_error, oss_form, post_form
+from tests.support.forms import form_error, oss_form, oss_refusal, post_form
 from tests.support.kms_swap import create_key
 from tests.support.oss_clients import oss2_bucket, oss2_refusal
 from tests.support.servers import SECRET_KEY, Server
@@ -31,14 +31,6 @@ def url(oss_alone: Server, form_bucket: Any) -> str:
 
 def _form(bucket: Any, *conditions: Any, **fields: str) -> dict[str, str]:
     return oss_form(bucket.bucket_name, *conditions, version=1, **{"key": "k", **fields})
-
-
-def _refused(bucket: Any, answer: requests.Response) -> tuple[int, str, str]:
-    """Return the refusal; nothing may be stored by it."""
-    assert list(oss2.ObjectIterator(bucket)) == []
-    assert answer.headers["Content-Type"] == "application/xml"
-    assert len(answer.headers["x-oss-request-id"]) == 24
-    return form_error(answer)
 
 
 # ---- the object ----
@@ -272,7 +264,7 @@ _NEEDED = "Bucket POST must contain a field named '{}'.  If it is specified, ple
 def test_a_field_that_cannot_be_stores_nothing(
     form_bucket: Any, url: str, fields: dict[str, str], refusal: tuple[int | str, ...]
 ) -> None:
-    assert _refused(form_bucket, post_form(url, _form(form_bucket) | fields))[: len(refusal)] == refusal
+    assert oss_refusal(form_bucket, post_form(url, _form(form_bucket) | fields))[: len(refusal)] == refusal
 
 
 @pytest.mark.parametrize(
@@ -289,19 +281,19 @@ def test_a_form_without_what_it_needs_stores_nothing(
 ) -> None:
     form = {name: value for name, value in _form(form_bucket).items() if name != missing}
 
-    assert _refused(form_bucket, post_form(url, form)) == refusal
+    assert oss_refusal(form_bucket, post_form(url, form)) == refusal
 
 
 def test_a_form_that_nobody_signed_stores_nothing(form_bucket: Any, url: str) -> None:
-    assert _refused(form_bucket, post_form(url, {"key": "k"})) == (
+    assert oss_refusal(form_bucket, post_form(url, {"key": "k"})) == (
         403, "AccessDenied", "Anonymous user has no right to access this bucket."
     )  # fmt: skip
 
 
 def test_a_policy_that_is_over_or_none_stores_nothing(form_bucket: Any, url: str) -> None:
-    over = _refused(form_bucket, post_form(url, _form(form_bucket, expires="2020-01-01T00:00:00.000Z")))
+    over = oss_refusal(form_bucket, post_form(url, _form(form_bucket, expires="2020-01-01T00:00:00.000Z")))
     ranged = {
-        size: _refused(form_bucket, post_form(url, _form(form_bucket, ["content-length-range", 3, 4]), bytes(size)))
+        size: oss_refusal(form_bucket, post_form(url, _form(form_bucket, ["content-length-range", 3, 4]), bytes(size)))
         for size in (2, 5, 3 * 1024 * 1024)
     }
 
@@ -319,13 +311,13 @@ def test_a_policy_that_cannot_be_read_stores_nothing(form_bucket: Any, url: str,
     signature = b64encode(hmac.digest(SECRET_KEY.encode(), encoded, "sha1")).decode()
     form = _form(form_bucket) | {"policy": encoded.decode(), "Signature": signature}
 
-    assert _refused(form_bucket, post_form(url, form))[:2] == (400, "InvalidPolicyDocument")
+    assert oss_refusal(form_bucket, post_form(url, form))[:2] == (400, "InvalidPolicyDocument")
 
 
 def test_a_form_has_one_file(form_bucket: Any, url: str) -> None:
     parts = {name: (None, value) for name, value in _form(form_bucket).items()}
 
-    assert _refused(form_bucket, requests.post(url, files=parts, timeout=60)) == (
+    assert oss_refusal(form_bucket, requests.post(url, files=parts, timeout=60)) == (
         400, "IncorrectNumberOfFilesInPOSTRequest", "POST requires exactly one file upload per request."
     )  # fmt: skip
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import oss2
 import pytest
 import requests
 
-from tests.support.forms import form_error, oss_form, post_form
+from tests.support.forms import oss_form, oss_refusal, post_form
 from tests.support.oss_clients import oss2_bucket, oss2_refusal
 from tests.support.raw_http import connect, exchange, head_bytes, read_answer
 from tests.support.servers import Server
@@ -30,16 +29,10 @@ def _prepared(url: str, form: dict[str, str]) -> tuple[dict[str, str], bytes]:
     return {"Content-Type": str(prepared.headers["Content-Type"])}, prepared.body
 
 
-def _refused(bucket: Any, answer: requests.Response) -> tuple[int, str, str]:
-    """Return the refusal; nothing may be stored by it."""
-    assert list(oss2.ObjectIterator(bucket)) == []
-    return form_error(answer)
-
-
 def test_a_post_that_is_no_form_is_told_so(form_bucket: Any, url: str) -> None:
     broken = {"Content-Type": "multipart/form-data; boundary=x"}
 
-    assert _refused(form_bucket, requests.post(url, data=b"--y\r\n", headers=broken, timeout=60)) == (
+    assert oss_refusal(form_bucket, requests.post(url, data=b"--y\r\n", headers=broken, timeout=60)) == (
         400, "MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data."
     )  # fmt: skip
     assert oss2_refusal(form_bucket._do, "POST", form_bucket.bucket_name, "", data=b"key=k") == (
@@ -47,17 +40,17 @@ def test_a_post_that_is_no_form_is_told_so(form_bucket: Any, url: str) -> None:
     )  # fmt: skip
     twice: Any = [(name, (None, value)) for name, value in _form(form_bucket).items()]
     twice += [("KEY", (None, "j")), ("file", ("a", _BODY))]
-    assert _refused(form_bucket, requests.post(url, files=twice, timeout=60))[:2] == (400, "InvalidArgument")
+    assert oss_refusal(form_bucket, requests.post(url, files=twice, timeout=60))[:2] == (400, "InvalidArgument")
 
 
 def test_fields_have_a_size_together_and_each_alone(form_bucket: Any, url: str) -> None:
     many = {f"x:{number}": "x" * 10_000 for number in range(14)}
 
-    assert _refused(form_bucket, post_form(url, _form(form_bucket) | many)) == (
+    assert oss_refusal(form_bucket, post_form(url, _form(form_bucket) | many)) == (
         400, "MaxPOSTPreDataLengthExceededError", "Your POST request fields preceding the upload file were too large."
     )  # fmt: skip
     for field in ({"x:long": "x" * 140_000}, {"x" * 8193: ""}):
-        assert _refused(form_bucket, post_form(url, _form(form_bucket) | field)) == (
+        assert oss_refusal(form_bucket, post_form(url, _form(form_bucket) | field)) == (
             400, "FieldItemTooLong", "A field of your POST request is too large."
         )  # fmt: skip
 
@@ -94,21 +87,21 @@ def test_a_form_waits_for_continue_where_it_says_so(oss_alone: Server, form_buck
 
 @pytest.mark.parametrize("path", ["/", ""])
 def test_a_form_may_go_to_a_host_of_the_buckets_own(dev: Server, bucket_name: str, path: str) -> None:
-    form_bucket = oss2_bucket(dev, bucket_name)
-    form_bucket.create_bucket()
+    bucket = oss2_bucket(dev, bucket_name)
+    bucket.create_bucket()
     host = {"Host": f"{bucket_name}.localhost:{dev.port}"}
     form = oss_form(bucket_name, key="a b", success_action_status="201")
 
     answer = requests.post(dev.url + path, data=form, files={"file": ("a", _BODY)}, headers=host, timeout=60)
 
     assert (answer.status_code, answer.headers["Location"]) == (201, f"http://{host['Host']}/a%20b")
-    assert form_bucket.get_object("a b").read() == _BODY
+    assert bucket.get_object("a b").read() == _BODY
 
 
-def test_a_form_beside_another_signature_is_refused(form_bucket: Any, url: str) -> None:
+def test_a_form_beside_another_signature_isoss_refusal(form_bucket: Any, url: str) -> None:
     authorization = {"Authorization": "OSS sseproxy-dev:AAAA"}
     answer = requests.post(
         url, data=_form(form_bucket), files={"file": ("a", _BODY)}, headers=authorization, timeout=60
     )
 
-    assert _refused(form_bucket, answer)[:2] == (400, "InvalidArgument")
+    assert oss_refusal(form_bucket, answer)[:2] == (400, "InvalidArgument")

@@ -5,8 +5,6 @@ import shutil
 import signal
 import socket
 import ssl
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.support.certificates import make_certificates
-from tests.support.servers import Launcher, Server, own_state, pause, s3_client
+from tests.support.servers import Launcher, Server, own_state, s3_client, wait_until
 
 
 def _shown(server: Server) -> bytes:
@@ -36,14 +34,7 @@ def _leaf(certificate: Path) -> bytes:
 def _reload(server: Server, event: str) -> None:
     before = server.output().count(event)
     server.process.send_signal(signal.SIGHUP)
-    _wait_until(server, lambda: server.output().count(event) > before)
-
-
-def _wait_until(server: Server, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, server.output()
-        pause()
+    wait_until(server, lambda: server.output().count(event) > before)
 
 
 def _listens(server: Server) -> bool:
@@ -127,7 +118,7 @@ def test_a_slow_download_over_tls_comes_to_its_end_after_sigterm(
     body = client.get_object(Bucket="slow-tls", Key="k")["Body"]
     received = bytearray(body.read(2**20))
     proxy.ask_to_end()
-    _wait_until(proxy, lambda: not _listens(proxy))
+    wait_until(proxy, lambda: not _listens(proxy))
     assert proxy.process.poll() is None
     received += body.read()
 

@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from typing import Any
 
+import oss2
 import requests
 
 from sseproxy.signing.oss_v4 import derive_key
@@ -25,6 +26,14 @@ def form_error(answer: requests.Response) -> tuple[int, str, str]:
     found = re.search(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", answer.text, re.DOTALL)
     assert found is not None, answer.text
     return answer.status_code, found[1], found[2].replace("&quot;", '"')
+
+
+def oss_refusal(bucket: oss2.Bucket, answer: requests.Response) -> tuple[int, str, str]:
+    """Return status, code and message of a refusal in OSS's words, by which nothing is stored."""
+    assert list(oss2.ObjectIterator(bucket)) == []
+    assert answer.headers["Content-Type"] == "application/xml"
+    assert len(answer.headers["x-oss-request-id"]) == 24
+    return form_error(answer)
 
 
 def oss_form(

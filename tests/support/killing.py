@@ -1,4 +1,4 @@
-"""Killing a process in the midst of its work."""
+"""Meeting a process in the midst of its work, or killing it there."""
 
 import subprocess
 from collections.abc import Callable
@@ -8,14 +8,19 @@ from tests.support.forked import Process
 
 
 def run_until_killed(process: Process, reached: Callable[[], bool], log: Path, *, tries: int = 60_000) -> None:
-    """Kill a process with SIGKILL as soon as it has reached a point; fails where it ends or never gets there.
+    """Kill a process with SIGKILL as soon as it has reached a point; fails as `run_until` does."""
+    run_until(process, reached, log, tries=tries)
+    process.kill()
+    process.wait()
+
+
+def run_until(process: Process, reached: Callable[[], bool], log: Path, *, tries: int = 60_000) -> None:
+    """Return as soon as a process has reached a point; fails where it ends or never gets there.
 
     `log` is what it writes, told where it ends by itself.
     """
     for _ in range(tries):
         if reached():
-            process.kill()
-            process.wait()
             return
         try:
             process.wait(0.01)

@@ -15,12 +15,12 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypedDict, cast
+from typing import NoReturn, TypedDict, cast
 
 from tests.support.forked import Forked, Process, adopting
 from tests.support.nonces import recording_environment
@@ -38,10 +38,13 @@ def start_module(
     """
     if hasattr(os, "pidfd_open"):
         return _nursery().fork(module, arguments, environment, output, errors)
-    with output.open("wb") as out, (errors or output).open("ab") as err:
-        command = [sys.executable, "-m", module, *arguments]
+    with ExitStack() as stack:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**environment, "PYTHONUNBUFFERED": "1"}
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=stack.enter_context(output.open("wb")),
+            stderr=stack.enter_context(errors.open("wb")) if errors else subprocess.STDOUT,
+            env={**environment, "PYTHONUNBUFFERED": "1"},
         )
 
 
@@ -134,7 +137,6 @@ def _work() -> None:
                 os.close(reader)
                 os.close(writer)
                 _become(json.loads(line))
-                raise AssertionError("a command ends its process")
             os.write(writer, str(child).encode())
             os._exit(0)
         os.close(writer)
@@ -154,7 +156,7 @@ def _import_everything() -> None:
     gc.freeze()
 
 
-def _become(order: _Order) -> None:
+def _become(order: _Order) -> NoReturn:
     """Be what `python -m` would be with these arguments; raises `SystemExit`."""
     os.chdir(order["cwd"])
     os.environ.clear()

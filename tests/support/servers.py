@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ ACCESS_KEY = "sseproxy-dev"
 SECRET_KEY = "sseproxy-dev-secret"
 REGION = "us-east-1"
 _START_DEADLINE_S = 60.0
+_PATIENCE_S = 60.0
+_TOLD_LINES = 30  # of a log when something did not happen
 
 
 class StartFailed(Exception):
@@ -287,6 +289,14 @@ def pause() -> None:
     # Polling a process that has no other way to tell us; the deadline bounds it and nothing depends on it.
     with selectors.DefaultSelector() as idle:
         idle.select(0.05)
+
+
+def wait_until(server: Server, happened: Callable[[], bool], *, patience_s: float = _PATIENCE_S) -> None:
+    """Wait for something that a running process tells no other way."""
+    deadline = time.monotonic() + patience_s
+    while not happened():
+        assert time.monotonic() < deadline, "\n".join(whole_lines(server.output())[-_TOLD_LINES:])
+        pause()
 
 
 def free_ports(count: int) -> list[int]:

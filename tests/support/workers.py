@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -10,10 +9,7 @@ from typing import Any
 
 from tests.support.metrics import admin_url
 from tests.support.raw_http import Answer
-from tests.support.servers import Server, pause, whole_lines
-
-_PATIENCE_S = 60.0
-_TOLD_LINES = 30  # of a log when something did not happen
+from tests.support.servers import Server, wait_until, whole_lines
 
 
 def lines(server: Server) -> list[dict[str, Any]]:
@@ -24,14 +20,6 @@ def lines(server: Server) -> list[dict[str, Any]]:
 def events(server: Server, name: str) -> list[dict[str, Any]]:
     """The lines of one event; `request` is the access log."""
     return [json.loads(line) for line in whole_lines(server.output()) if f'"event": "{name}"' in line]
-
-
-def wait_until(server: Server, happened: Callable[[], bool]) -> None:
-    """Wait for something that a running process tells no other way."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not happened():
-        assert time.monotonic() < deadline, "\n".join(whole_lines(server.output())[-_TOLD_LINES:])
-        pause()
 
 
 def worker_of(server: Server, answer: Answer) -> int:
